@@ -1,0 +1,1 @@
+"""Build a container-image Lambda service once, deploy the same digest to every account."""

@@ -1,0 +1,1 @@
+"""The AWS services used, one small module for each. session.py alone creates sessions."""

@@ -1,0 +1,97 @@
+"""The error tree. Owns what an error says and the exit code it ends with; raises nothing itself.
+
+    LockstepError            1   our bug
+    ├── ConfigError          2   bad configuration, bad usage, bad input file
+    ├── IdentityError        3   credentials, wrong account, AssumeRole refused
+    ├── BuildError           4   Docker engine, Dockerfile, image
+    ├── RegistryError        5   repository missing, push refused
+    ├── DeployError          6   deployment or smoke test failed, stack left in a clean state
+    ├── StackError           7   the stack needs a person
+    ├── BusyError            8   somebody else's deployment holds it
+    ├── GateError            9   a release that may not go on: missing, altered, unproven
+    └── UnavailableError    10   AWS, or the sandbox, does not answer
+
+An interrupted run ends with 130 (Ctrl-C) or 143 (SIGTERM).
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class LockstepError(Exception):
+    """Say what was tried on what, what came back, and what to do next.
+
+    `tried` is one sentence that names the thing and where it is; `answer` is what came back, word for word
+    where it was another tool's; `cure` is the next thing to try, a command where there is one.
+    """
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, tried: str, answer: str = "", cure: str = "") -> None:
+        super().__init__(tried)
+        self.tried = tried
+        self.answer = answer
+        self.cure = cure
+
+    def __str__(self) -> str:
+        lines = [f"error: {self.tried}"]
+        if self.answer:
+            lines.append(f"  answer: {self.answer}")
+        if self.cure:
+            lines.append(f"  next: {self.cure}")
+        return "\n".join(lines)
+
+
+class ConfigError(LockstepError):
+    """Configuration, a flag or an input file is wrong."""
+
+    exit_code = 2
+
+
+class IdentityError(LockstepError):
+    """The caller is not who the configuration says, or may not become it."""
+
+    exit_code = 3
+
+
+class BuildError(LockstepError):
+    """An image could not be built, or is not one that Lambda runs."""
+
+    exit_code = 4
+
+
+class RegistryError(LockstepError):
+    """The registry lacks the repository or refused the image."""
+
+    exit_code = 5
+
+
+class DeployError(LockstepError):
+    """A deployment failed and the stack is in a state that the next one can start from."""
+
+    exit_code = 6
+
+
+class StackError(LockstepError):
+    """A stack is in a state that only a person can resolve."""
+
+    exit_code = 7
+
+
+class BusyError(LockstepError):
+    """Another deployment is changing the same thing."""
+
+    exit_code = 8
+
+
+class GateError(LockstepError):
+    """A release may not be deployed: it is missing, or its content is not what its name says."""
+
+    exit_code = 9
+
+
+class UnavailableError(LockstepError):
+    """A service did not answer, after retries."""
+
+    exit_code = 10

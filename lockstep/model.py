@@ -1,0 +1,270 @@
+"""The values that travel between the rooms. Frozen, comparable, no I/O.
+
+Words are those of docs/tour.md: a service is a folder, a release is immutable, an environment is an account.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import PurePosixPath
+from typing import NewType
+
+from lockstep.errors import LockstepError
+
+AccountId = NewType("AccountId", str)
+Digest = NewType("Digest", str)
+StackName = NewType("StackName", str)
+ReleaseId = NewType("ReleaseId", str)
+Sha256 = NewType("Sha256", str)
+
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+
+
+def digest(text: str) -> Digest:
+    """Return `text` as an image digest, `sha256:` and 64 hex digits; raises LockstepError for anything else."""
+    if not _DIGEST.fullmatch(text):
+        raise LockstepError(f"'{text}' is not an image digest")
+    return Digest(text)
+
+
+class Architecture(StrEnum):
+    """A Lambda instruction set, by the name that a SAM template gives it."""
+
+    X86_64 = "x86_64"
+    ARM64 = "arm64"
+
+    @property
+    def docker(self) -> str:
+        """The name that an image's own configuration uses."""
+        return {"x86_64": "amd64", "arm64": "arm64"}[self.value]
+
+
+@dataclass(frozen=True)
+class ImageRef:
+    """An image in a registry, by digest. There is no reference by tag."""
+
+    repository: str
+    digest: Digest
+
+    def __str__(self) -> str:
+        return f"{self.repository}@{self.digest}"
+
+    @classmethod
+    def parse(cls, uri: str) -> ImageRef:
+        """Read `host/repository@sha256:...`; raises LockstepError where no digest is named."""
+        repository, _, name = uri.partition("@")
+        return cls(repository, digest(name))
+
+
+@dataclass(frozen=True)
+class ImageFunction:
+    """An image function of a template: what its Metadata tells SAM to build. Paths are relative to the service."""
+
+    logical_id: str
+    context: PurePosixPath
+    dockerfile: PurePosixPath
+    architecture: Architecture = Architecture.X86_64
+    build_args: tuple[tuple[str, str], ...] = ()
+    target: str | None = None
+
+
+@dataclass(frozen=True)
+class SmokeEvent:
+    """One named invocation and the answer that proves the service works.
+
+    `expect` is compared with the function's answer: a mapping must be contained in it, anything else be equal.
+    A `body` that is itself JSON text is compared as JSON.
+    """
+
+    name: str
+    function: str
+    event: object
+    expect: object
+
+
+@dataclass(frozen=True)
+class Service:
+    """A folder in services/: one stack in each environment.
+
+    `package_hash` covers what the packaged template depends on, `image_hashes` each image's build inputs,
+    `source_hash` all of it and the smoke events.
+    """
+
+    name: str
+    images: tuple[ImageFunction, ...]
+    smoke: tuple[SmokeEvent, ...]
+    source_hash: Sha256
+    package_hash: Sha256
+    image_hashes: tuple[tuple[str, Sha256], ...] = ()
+
+
+@dataclass(frozen=True)
+class Environment:
+    """A target account, in promotion order."""
+
+    name: str
+    account: AccountId
+    region: str
+    tags: tuple[tuple[str, str], ...] = ()
+    parameters: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = ()
+
+    def parameters_of(self, service: str) -> tuple[tuple[str, str], ...]:
+        """The template parameters that this environment sets for a service."""
+        return dict(self.parameters).get(service, ())
+
+
+@dataclass(frozen=True)
+class Commit:
+    """What the working tree was made from. `dirty`: tracked or new files differ from the commit."""
+
+    sha: str
+    branch: str
+    dirty: bool
+
+
+@dataclass(frozen=True)
+class ServiceBuild:
+    """What building a service gave: by logical id its images, and its packaged template by content."""
+
+    name: str
+    source_hash: Sha256
+    images: tuple[tuple[str, ImageRef], ...]
+    template_sha256: Sha256
+
+
+@dataclass(frozen=True)
+class Release:
+    """An immutable manifest: a commit and the builds of its services. `release_id` is the hash of the rest."""
+
+    release_id: ReleaseId
+    commit: Commit
+    services: tuple[ServiceBuild, ...]
+
+    def build_of(self, service: str) -> ServiceBuild:
+        """The build of one service; raises LockstepError where the release has none."""
+        for build in self.services:
+            if build.name == service:
+                return build
+        raise LockstepError(f"release {self.release_id} holds no service '{service}'")
+
+
+@dataclass(frozen=True)
+class RunningService:
+    """What an account says of one service's stack: `images` by logical id, None where a function is gone."""
+
+    name: str
+    stack: StackName
+    status: str | None
+    release: ReleaseId | None = None
+    template_sha256: Sha256 | None = None
+    images: tuple[tuple[str, Digest | None], ...] = ()
+    settings_hash: str | None = None
+
+
+class Change(StrEnum):
+    """What a deployment does, or did, to a service's stack."""
+
+    CREATE = "create"
+    UPDATE = "update"
+    NONE = "unchanged"
+
+
+@dataclass(frozen=True)
+class ProveAccount:
+    """Compare the caller's account with the configuration. The first step of every plan."""
+
+    account: AccountId
+    role: str
+
+
+@dataclass(frozen=True)
+class DeployStack:
+    """Bring one service's stack to its build in the release."""
+
+    service: str
+    stack: StackName
+    change: Change
+    reason: str
+    build: ServiceBuild
+    parameters: tuple[tuple[str, str], ...]
+    tags: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class SmokeTest:
+    """Invoke one function in the environment and compare its answer."""
+
+    service: str
+    stack: StackName
+    event: SmokeEvent
+
+
+Step = ProveAccount | DeployStack | SmokeTest
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a deployment will do, in order."""
+
+    environment: Environment
+    release: ReleaseId
+    steps: tuple[Step, ...]
+
+
+class Result(StrEnum):
+    """How a service's deployment ended."""
+
+    CREATED = "created"
+    UPDATED = "updated"
+    UNCHANGED = "unchanged"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class ServiceOutcome:
+    """How one service's deployment ended, and how long it took in seconds."""
+
+    name: str
+    result: Result
+    seconds: float
+    error: LockstepError | None = None
+
+
+@dataclass(frozen=True)
+class SmokeOutcome:
+    """How one smoke event ended; `difference` says what did not match."""
+
+    service: str
+    name: str
+    passed: bool
+    difference: str = ""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a plan: what was done, what failed, what was never started."""
+
+    plan: Plan
+    services: tuple[ServiceOutcome, ...] = ()
+    smoke: tuple[SmokeOutcome, ...] = ()
+    not_started: tuple[Step, ...] = ()
+
+    @property
+    def exit_code(self) -> int:
+        """0 only if every step was done and every smoke test passed."""
+        for service in self.services:
+            if service.error is not None:
+                return service.error.exit_code
+        if self.not_started or not all(test.passed for test in self.smoke):
+            return 6
+        return 0
+
+
+@dataclass(frozen=True)
+class EnvironmentStatus:
+    """What runs in one environment."""
+
+    environment: Environment
+    services: tuple[RunningService, ...] = field(default=())

@@ -1,0 +1,143 @@
+"""Every derived name, in one place: stacks, roles, buckets, keys, tags, ARNs. Pure; no account or region of its own.
+
+Bootstrap passes these names to the account templates as parameters or derives them there in the same way;
+tests/templates compares the two.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lockstep.model import AccountId, ReleaseId, Sha256, StackName
+
+RELEASE_TAG = "lockstep:release"
+COMMIT_TAG = "lockstep:commit"
+TEMPLATE_TAG = "lockstep:template"
+SETTINGS_TAG = "lockstep:settings"
+LABEL_COMMIT = "org.opencontainers.image.revision"
+LABEL_SOURCE = "lockstep.source-hash"
+
+# A service or environment may not be called like a part of our own names in the tooling account.
+RESERVED = frozenset({"tooling", "account", "deployer", "repository", "build", "developer", "deploy"})
+
+
+@dataclass(frozen=True)
+class Names:
+    """The names of one project: what its tooling account and its environments call things."""
+
+    project: str
+    tooling: AccountId
+    region: str
+
+    @property
+    def partition(self) -> str:
+        """The ARN partition that the region belongs to."""
+        if self.region.startswith("cn-"):
+            return "aws-cn"
+        return "aws-us-gov" if self.region.startswith("us-gov-") else "aws"
+
+    @property
+    def registry(self) -> str:
+        """The host of the tooling account's own registry."""
+        suffix = "amazonaws.com.cn" if self.partition == "aws-cn" else "amazonaws.com"
+        return f"{self.tooling}.dkr.ecr.{self.region}.{suffix}"
+
+    # stacks
+    @property
+    def tooling_roles_stack(self) -> StackName:
+        """The stack of the roles that developers and builds use."""
+        return StackName(f"{self.project}-tooling-roles")
+
+    @property
+    def tooling_resources_stack(self) -> StackName:
+        """The stack of the artifact bucket and its key."""
+        return StackName(f"{self.project}-tooling-resources")
+
+    def deployer_stack(self, environment: str) -> StackName:
+        """The stack, in tooling, of the one role that may deploy to an environment."""
+        return StackName(f"{self.project}-deployer-{environment}")
+
+    def account_stack(self, environment: str) -> StackName:
+        """The stack of an environment's own roles."""
+        return StackName(f"{self.project}-account-{environment}")
+
+    def repository_stack(self, service: str, function: str) -> StackName:
+        """The stack of one image function's repository."""
+        return StackName(f"{self.project}-repository-{service}-{function.lower()}")
+
+    def service_stack(self, environment: str, service: str) -> StackName:
+        """The stack of a service in an environment."""
+        return StackName(f"{self.project}-{environment}-{service}")
+
+    # roles
+    def _role_arn(self, account: AccountId, name: str) -> str:
+        return f"arn:{self.partition}:iam::{account}:role/{name}"
+
+    @property
+    def developer_role(self) -> str:
+        """ARN of what a developer is in the tooling account."""
+        return self._role_arn(self.tooling, f"{self.project}-developer")
+
+    @property
+    def build_role(self) -> str:
+        """ARN of what builds run as. It can assume nothing."""
+        return self._role_arn(self.tooling, f"{self.project}-build")
+
+    def deployer_role(self, environment: str) -> str:
+        """ARN of the tooling role that alone may assume an environment's deploy role."""
+        return self._role_arn(self.tooling, f"{self.project}-deploy-{environment}")
+
+    def deploy_role(self, environment: str, account: AccountId) -> str:
+        """ARN of the role in an environment's account that a deployment runs as."""
+        return self._role_arn(account, f"{self.project}-{environment}-deploy")
+
+    def execution_role(self, environment: str, account: AccountId) -> str:
+        """ARN of the role that CloudFormation creates a service's resources with."""
+        return self._role_arn(account, f"{self.project}-{environment}-execution")
+
+    def status_role(self, environment: str, account: AccountId) -> str:
+        """ARN of the role that may look at an environment and change nothing."""
+        return self._role_arn(account, f"{self.project}-{environment}-status")
+
+    # storage
+    @property
+    def bucket(self) -> str:
+        """The artifact bucket. The account and region in its name make it unique."""
+        return f"{self.project}-artifacts-{self.tooling}-{self.region}"
+
+    def repository(self, service: str, function: str) -> str:
+        """The ECR repository of one image function."""
+        return f"{self.project}/{service}/{function.lower()}"
+
+    @staticmethod
+    def environment_prefix(account: AccountId) -> str:
+        """Where an environment's deployments keep their files. The bucket policy knows it by the caller's account."""
+        return f"environments/{account}"
+
+
+ARTIFACTS_PREFIX = "artifacts"
+
+
+def image_tag(source: Sha256) -> str:
+    """The immutable tag that finds the image of a source again. It is never deployed."""
+    return f"source-{source[:32]}"
+
+
+def release_key(release: ReleaseId) -> str:
+    """Where a release's manifest is kept."""
+    return f"releases/{release}.json"
+
+
+def template_key(sha256: Sha256) -> str:
+    """Where a packaged template is kept, by its content."""
+    return f"templates/{sha256}.json"
+
+
+def build_key(service: str, source: Sha256) -> str:
+    """Where the record of a service's build is kept, by what it was built from."""
+    return f"builds/{service}/{source}.json"
+
+
+def package_key(service: str, package: Sha256) -> str:
+    """Where a template packaged for any image digest is kept, by what it was packaged from."""
+    return f"packages/{service}/{package}.json"

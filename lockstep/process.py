@@ -1,0 +1,100 @@
+"""Starts processes. The only place that does; takes argv tuples and an environment as data, never a shell string.
+
+A child sees only the environment that it is given. Secrets in that environment are masked in everything that
+comes back, so that no caller can print one.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from lockstep.errors import ConfigError
+
+# What every child needs and no more: where tools, home and scratch space are, and how to reach the package
+# registries from a machine whose network wants a proxy or a certificate of its own.
+CARRIED = (
+    "PATH", "HOME", "LANG", "LC_ALL", "TERM", "TMPDIR",
+    "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy",
+    "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE",
+    "PIP_CERT", "PIP_CONFIG_FILE", "PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS",
+    "UV_DEFAULT_INDEX", "UV_INDEX", "UV_NATIVE_TLS",
+)  # fmt: skip
+SECRETS = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+MASK = "********"
+
+
+@dataclass(frozen=True)
+class Completed:
+    """How a process ended: its exit status and its output, stdout and stderr in the order they came."""
+
+    status: int
+    output: str
+
+
+def child_environment(environ: Mapping[str, str], **extra: str) -> dict[str, str]:
+    """Return a child's environment: what CARRIED names from `environ`, then `extra`."""
+    return {name: environ[name] for name in CARRIED if name in environ} | extra
+
+
+def find(tool: str, env: Mapping[str, str]) -> str:
+    """Return the path of a tool on the child's PATH; raises ConfigError where there is none."""
+    path = shutil.which(tool, path=env.get("PATH", ""))
+    if path is None:
+        raise ConfigError(f"'{tool}' is not on the PATH", cure="invoke doctor")
+    return path
+
+
+def run(
+    argv: Sequence[str],
+    env: Mapping[str, str],
+    cwd: Path | None = None,
+    on_line: Callable[[str], None] | None = None,
+) -> Completed:
+    """Run `argv` to its end and return how it ended; `on_line` gets each line of output as it comes, masked.
+
+    Raises ConfigError where the tool is not on the child's PATH. On Ctrl-C the child gets the signal from the
+    terminal too; it is waited for.
+    """
+    secrets = [env[name] for name in SECRETS if env.get(name)]
+    lines: list[str] = []
+    with subprocess.Popen(
+        (find(argv[0], env), *argv[1:]),
+        env=dict(env),
+        cwd=cwd,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        encoding="utf-8",
+        errors="replace",
+    ) as child:
+        assert child.stdout is not None  # noqa: S101 - PIPE was asked for
+        for raw in child.stdout:
+            line = raw.rstrip("\n")
+            for secret in secrets:
+                line = line.replace(secret, MASK)
+            lines.append(line)
+            if on_line is not None:
+                on_line(line)
+    return Completed(child.returncode, "\n".join(lines))
+
+
+def start(argv: Sequence[str], env: Mapping[str, str], log: Path, cwd: Path | None = None) -> int:
+    """Start `argv` in a session of its own, its output appended to `log`; return its process id. It outlives us."""
+    with log.open("ab") as output:
+        child = subprocess.Popen(
+            (find(argv[0], env), *argv[1:]),
+            env=dict(env),
+            cwd=cwd,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    # The child is meant to go on; without this Python warns that it was not waited for.
+    child.returncode = 0
+    return child.pid
