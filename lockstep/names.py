@@ -18,7 +18,9 @@ LABEL_COMMIT = "org.opencontainers.image.revision"
 LABEL_SOURCE = "lockstep.source-hash"
 
 # A service or environment may not be called like a part of our own names in the tooling account.
-RESERVED = frozenset({"tooling", "account", "deployer", "repository", "build", "developer", "deploy"})
+RESERVED = frozenset(
+    {"account", "boundary", "build", "deploy", "deployer", "developer", "execution", "repository", "status", "tooling"}
+)
 
 
 @dataclass(frozen=True)
@@ -85,19 +87,23 @@ class Names:
 
     def deployer_role(self, environment: str) -> str:
         """ARN of the tooling role that alone may assume an environment's deploy role."""
-        return self._role_arn(self.tooling, f"{self.project}-deploy-{environment}")
+        return self._role_arn(self.tooling, f"{self.project}-deployer-{environment}")
 
     def deploy_role(self, environment: str, account: AccountId) -> str:
         """ARN of the role in an environment's account that a deployment runs as."""
-        return self._role_arn(account, f"{self.project}-{environment}-deploy")
+        return self._role_arn(account, f"{self.project}-deploy-{environment}")
 
     def execution_role(self, environment: str, account: AccountId) -> str:
         """ARN of the role that CloudFormation creates a service's resources with."""
-        return self._role_arn(account, f"{self.project}-{environment}-execution")
+        return self._role_arn(account, f"{self.project}-execution-{environment}")
 
     def status_role(self, environment: str, account: AccountId) -> str:
         """ARN of the role that may look at an environment and change nothing."""
-        return self._role_arn(account, f"{self.project}-{environment}-status")
+        return self._role_arn(account, f"{self.project}-status-{environment}")
+
+    def boundary(self, environment: str, account: AccountId) -> str:
+        """ARN of the policy that bounds every role a service creates for itself."""
+        return f"arn:{self.partition}:iam::{account}:policy/{self.project}-boundary-{environment}"
 
     # storage
     @property

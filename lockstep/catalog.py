@@ -1,0 +1,202 @@
+"""Reads services/: which services there are, what each is built from, how each is smoke-tested.
+
+The files of an image are exactly those that Docker would send, which only images.py can tell; it is handed in.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Collection, Iterable
+from difflib import get_close_matches
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from lockstep import canonical, template
+from lockstep.errors import ConfigError
+from lockstep.model import ImageFunction, Service, Sha256, SmokeEvent
+from lockstep.names import RESERVED
+
+ContextFiles = Callable[[Path, Path], Iterable[str]]
+_NAME = re.compile(r"[a-z](-?[a-z0-9]){0,30}")
+# Never part of what is deployed: changing these leaves the release as it is.
+_NOT_PACKAGED = frozenset({"tests", ".aws-sam", "__pycache__", "smoke.json", ".pytest_cache"})
+
+
+class _SmokeEvent(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+    name: str = Field(min_length=1)
+    function: str
+    event: object
+    expect: object
+
+
+class _SmokeFile(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+    events: list[_SmokeEvent] = Field(min_length=1)
+
+
+def load(root: Path, context_files: ContextFiles) -> tuple[Service, ...]:
+    """Read every service below `root`/services, by name.
+
+    `context_files(context, dockerfile)` names the files that Docker sends for a build, relative to the context.
+    Raises ConfigError for a folder that is no service.
+    """
+    home = root / "services"
+    folders = sorted(p for p in home.iterdir() if p.is_dir() and not p.name.startswith((".", "_"))) if home.is_dir() else []
+    if not folders:
+        raise ConfigError("reading services/", "there is no service", "add a folder like services/hello")
+    return tuple(_service(root, folder, context_files) for folder in folders)
+
+
+def select(services: tuple[Service, ...], wanted: Collection[str]) -> tuple[Service, ...]:
+    """Return the services called `wanted`, all where none is; raises ConfigError for a name that is none."""
+    known = [service.name for service in services]
+    for name in wanted:
+        if name not in known:
+            near = get_close_matches(name, known, n=1)
+            raise ConfigError(
+                f"looking for service '{name}' in services/",
+                f"there are: {', '.join(known)}",
+                f"did you mean '{near[0]}'?" if near else "",
+            )
+    return tuple(service for service in services if not wanted or service.name in wanted)
+
+
+def template_file(root: Path, service: str) -> Path:
+    """Return where a service's template is."""
+    return root / "services" / service / "template.yaml"
+
+
+def _service(root: Path, folder: Path, context_files: ContextFiles) -> Service:
+    _check_folder(folder)
+    file = f"services/{folder.name}/template.yaml"
+    try:
+        text = (folder / "template.yaml").read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise ConfigError(f"reading {file}", "there is no such file", f"add it, or remove services/{folder.name}") from error
+    parsed = template.read(text, file)
+    images = template.image_functions(parsed, file)
+    _check_paths(root, folder, parsed, images, file)
+    hashes = tuple((i.logical_id, _image_hash(folder, i, context_files)) for i in images)
+    smoke = _smoke(folder, [i.logical_id for i in images], parsed)
+    package = _package_hash(folder, images)
+    return Service(
+        name=folder.name,
+        images=images,
+        smoke=smoke,
+        source_hash=canonical.hash_of({"package": package, "images": dict(hashes)}),
+        package_hash=package,
+        image_hashes=hashes,
+    )
+
+
+def _check_folder(folder: Path) -> None:
+    if not _NAME.fullmatch(folder.name) or folder.name in RESERVED:
+        raise ConfigError(
+            f"reading services/{folder.name}",
+            "a service's name is 1 to 31 small letters, digits and single hyphens, and none of: "
+            + ", ".join(sorted(RESERVED)),
+            "rename the folder",
+        )
+    if folder.is_symlink():
+        raise ConfigError(f"reading services/{folder.name}", "it is a symbolic link", "copy the folder itself there")
+
+
+def _check_paths(
+    root: Path, folder: Path, parsed: template.Template, images: tuple[ImageFunction, ...], file: str
+) -> None:
+    for image in images:
+        context = (folder / image.context).resolve()
+        dockerfile = context / image.dockerfile
+        if not context.is_relative_to(root.resolve()):
+            raise ConfigError(f"reading {file}", f"the context of {image.logical_id} lies outside the repository")
+        if not dockerfile.is_file():
+            raise ConfigError(
+                f"reading {file}", f"{image.logical_id} names {image.context / image.dockerfile}, which is no file"
+            )
+    contexts = {str(image.context) for image in images}
+    for text in template.strings(parsed["Resources"]):
+        if text.startswith("../") and text not in contexts and (folder / text).exists():
+            raise ConfigError(
+                f"reading {file}",
+                f"'{text}' lies outside the service's folder, so a change there would not be noticed",
+                f"move it into services/{folder.name}",
+            )
+
+
+def _file_entry(path: Path) -> str:
+    if path.is_symlink():
+        return f"link {path.readlink()}"
+    return f"{'x' if path.stat().st_mode & 0o100 else '-'} {canonical.sha256(path.read_bytes())}"
+
+
+def _image_hash(folder: Path, image: ImageFunction, context_files: ContextFiles) -> Sha256:
+    context = folder / image.context
+    files = {name: _file_entry(context / name) for name in context_files(context, context / image.dockerfile)}
+    return canonical.hash_of(
+        {
+            "files": files,
+            "dockerfile": str(image.dockerfile),
+            "architecture": image.architecture,
+            "arguments": dict(image.build_args),
+            "target": image.target,
+        }
+    )
+
+
+def _package_hash(folder: Path, images: tuple[ImageFunction, ...]) -> Sha256:
+    contexts = {folder / image.context for image in images} - {folder}
+    files: dict[str, str] = {}
+    for path in sorted(folder.rglob("*")):
+        parts = path.relative_to(folder).parts
+        skipped = _NOT_PACKAGED.intersection(parts) or any(path.is_relative_to(context) for context in contexts)
+        if not skipped and (path.is_file() or path.is_symlink()):
+            files["/".join(parts)] = _file_entry(path)
+    return canonical.hash_of(files)
+
+
+def _smoke(folder: Path, images: Collection[str], parsed: template.Template) -> tuple[SmokeEvent, ...]:
+    file = f"services/{folder.name}/smoke.json"
+    try:
+        content = (folder / "smoke.json").read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return ()
+    try:
+        smoke = _SmokeFile.model_validate_json(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise ConfigError(f"reading {file}", f"{where + ': ' if where else ''}{first['msg']}") from error
+    functions = set(images) | {
+        name for name, body in parsed["Resources"].items() if str(body.get("Type", "")).endswith("::Function")
+    }
+    for event in smoke.events:
+        if event.function not in functions:
+            raise ConfigError(
+                f"reading {file}", f"'{event.name}' names the function '{event.function}', which the template lacks"
+            )
+    return tuple(SmokeEvent(e.name, e.function, e.event, e.expect) for e in smoke.events)
+
+
+def difference(expected: object, answer: object, path: str = "answer") -> str:
+    """Say how `answer` differs from `expected`, or nothing where it holds what is expected.
+
+    A mapping must hold the expected keys; everything else must be equal. JSON text counts as what it encodes.
+    """
+    if isinstance(answer, str) and not isinstance(expected, str):
+        try:
+            answer = json.loads(answer)
+        except ValueError:
+            return f"{path} is the text {answer!r}, expected {json.dumps(expected)}"
+    if isinstance(expected, dict) and isinstance(answer, dict):
+        for key, value in expected.items():
+            if key not in answer:
+                return f"{path}.{key} is missing"
+            if found := difference(value, answer[key], f"{path}.{key}"):
+                return found
+        return ""
+    if expected == answer and type(expected) is type(answer):
+        return ""
+    return f"{path} is {json.dumps(answer)}, expected {json.dumps(expected)}"
