@@ -5,15 +5,12 @@ The files of an image are exactly those that Docker would send, which only image
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Collection, Iterable
 from difflib import get_close_matches
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-
-from lockstep import canonical, template
+from lockstep import canonical, smoke, template
 from lockstep.errors import ConfigError
 from lockstep.model import ImageFunction, Service, Sha256, SmokeEvent
 from lockstep.names import RESERVED
@@ -24,19 +21,6 @@ _NAME = re.compile(r"[a-z](-?[a-z0-9]){0,30}")
 _NOT_PACKAGED = frozenset({"tests", ".aws-sam", "__pycache__", "smoke.json", ".pytest_cache"})
 
 
-class _SmokeEvent(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-    name: str = Field(min_length=1)
-    function: str
-    event: object
-    expect: object
-
-
-class _SmokeFile(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-    events: list[_SmokeEvent] = Field(min_length=1)
-
-
 def load(root: Path, context_files: ContextFiles) -> tuple[Service, ...]:
     """Read every service below `root`/services, by name.
 
@@ -44,7 +28,8 @@ def load(root: Path, context_files: ContextFiles) -> tuple[Service, ...]:
     Raises ConfigError for a folder that is no service.
     """
     home = root / "services"
-    folders = sorted(p for p in home.iterdir() if p.is_dir() and not p.name.startswith((".", "_"))) if home.is_dir() else []
+    entries = home.iterdir() if home.is_dir() else ()
+    folders = sorted(p for p in entries if p.is_dir() and not p.name.startswith((".", "_")))
     if not folders:
         raise ConfigError("reading services/", "there is no service", "add a folder like services/hello")
     return tuple(_service(root, folder, context_files) for folder in folders)
@@ -75,17 +60,18 @@ def _service(root: Path, folder: Path, context_files: ContextFiles) -> Service:
     try:
         text = (folder / "template.yaml").read_text(encoding="utf-8")
     except FileNotFoundError as error:
-        raise ConfigError(f"reading {file}", "there is no such file", f"add it, or remove services/{folder.name}") from error
+        raise ConfigError(
+            f"reading {file}", "there is no such file", f"add it, or remove services/{folder.name}"
+        ) from error
     parsed = template.read(text, file)
     images = template.image_functions(parsed, file)
     _check_paths(root, folder, parsed, images, file)
     hashes = tuple((i.logical_id, _image_hash(folder, i, context_files)) for i in images)
-    smoke = _smoke(folder, [i.logical_id for i in images], parsed)
     package = _package_hash(folder, images)
     return Service(
         name=folder.name,
         images=images,
-        smoke=smoke,
+        smoke=_smoke(folder, parsed),
         source_hash=canonical.hash_of({"package": package, "images": dict(hashes)}),
         package_hash=package,
         image_hashes=hashes,
@@ -157,46 +143,9 @@ def _package_hash(folder: Path, images: tuple[ImageFunction, ...]) -> Sha256:
     return canonical.hash_of(files)
 
 
-def _smoke(folder: Path, images: Collection[str], parsed: template.Template) -> tuple[SmokeEvent, ...]:
-    file = f"services/{folder.name}/smoke.json"
+def _smoke(folder: Path, parsed: template.Template) -> tuple[SmokeEvent, ...]:
     try:
-        content = (folder / "smoke.json").read_text(encoding="utf-8")
+        text = (folder / "smoke.json").read_text(encoding="utf-8")
     except FileNotFoundError:
         return ()
-    try:
-        smoke = _SmokeFile.model_validate_json(content)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise ConfigError(f"reading {file}", f"{where + ': ' if where else ''}{first['msg']}") from error
-    functions = set(images) | {
-        name for name, body in parsed["Resources"].items() if str(body.get("Type", "")).endswith("::Function")
-    }
-    for event in smoke.events:
-        if event.function not in functions:
-            raise ConfigError(
-                f"reading {file}", f"'{event.name}' names the function '{event.function}', which the template lacks"
-            )
-    return tuple(SmokeEvent(e.name, e.function, e.event, e.expect) for e in smoke.events)
-
-
-def difference(expected: object, answer: object, path: str = "answer") -> str:
-    """Say how `answer` differs from `expected`, or nothing where it holds what is expected.
-
-    A mapping must hold the expected keys; everything else must be equal. JSON text counts as what it encodes.
-    """
-    if isinstance(answer, str) and not isinstance(expected, str):
-        try:
-            answer = json.loads(answer)
-        except ValueError:
-            return f"{path} is the text {answer!r}, expected {json.dumps(expected)}"
-    if isinstance(expected, dict) and isinstance(answer, dict):
-        for key, value in expected.items():
-            if key not in answer:
-                return f"{path}.{key} is missing"
-            if found := difference(value, answer[key], f"{path}.{key}"):
-                return found
-        return ""
-    if expected == answer and type(expected) is type(answer):
-        return ""
-    return f"{path} is {json.dumps(answer)}, expected {json.dumps(expected)}"
+    return smoke.read(text, f"services/{folder.name}/smoke.json", template.functions(parsed))

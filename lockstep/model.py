@@ -89,7 +89,7 @@ class Service:
     """A folder in services/: one stack in each environment.
 
     `package_hash` covers what the packaged template depends on, `image_hashes` each image's build inputs,
-    `source_hash` all of it and the smoke events.
+    `source_hash` both. Smoke events are no part of what is deployed.
     """
 
     name: str

@@ -105,6 +105,10 @@ class Names:
         """ARN of the policy that bounds every role a service creates for itself."""
         return f"arn:{self.partition}:iam::{account}:policy/{self.project}-boundary-{environment}"
 
+    def function_pattern(self, environment: str, account: AccountId) -> str:
+        """What the ARN of every function of an environment looks like."""
+        return f"arn:{self.partition}:lambda:{self.region}:{account}:function:{self.project}-{environment}-*"
+
     # storage
     @property
     def bucket(self) -> str:

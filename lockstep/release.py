@@ -37,12 +37,10 @@ def decode(content: bytes, release_id: ReleaseId) -> Release:
         manifest = stored["manifest"]
         commit = manifest["commit"]
         builds = tuple(decode_build(name, body) for name, body in manifest["services"].items())
-        release = Release(
-            release_id, Commit(commit["sha"], stored["made"]["branch"], commit["dirty"]), builds
-        )
+        release = Release(release_id, Commit(commit["sha"], stored["made"]["branch"], commit["dirty"]), builds)
     except (ValueError, KeyError, TypeError, AttributeError, LockstepError) as error:
         raise GateError(f"reading release {release_id}", "its manifest is damaged", "invoke release") from error
-    if canonical.hash_of(manifest) != release_id or manifest["format"] != FORMAT:
+    if ReleaseId(canonical.hash_of(manifest)) != release_id or manifest["format"] != FORMAT:
         raise GateError(
             f"verifying release {release_id}", "its content is not what its name says: it was altered", "invoke release"
         )

@@ -1,7 +1,7 @@
 """TOML -> Settings: which accounts there are, in what order, and who may act in them.
 
-Owns the one schema of infra/environments.toml and infra/sandbox.toml, which of the two is meant, and the words and
-line of every complaint about them. Refuses keys that it does not know, and guesses no account, region or profile.
+Owns the one schema of infra/environments.toml and infra/sandbox.toml, which of the two is meant, and finding
+the line of a mistake. Refuses keys that it does not know, and guesses no account, region or profile.
 """
 
 from __future__ import annotations
@@ -10,11 +10,10 @@ import difflib
 import re
 import tomllib
 from bisect import bisect_left
-from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
@@ -23,6 +22,8 @@ from lockstep.model import AccountId, Environment
 from lockstep.names import RESERVED, Names
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping
+
     from pydantic_core import ErrorDetails
 
 ENVIRONMENTS = "infra/environments.toml"
@@ -30,25 +31,269 @@ SANDBOX = "infra/sandbox.toml"
 EXAMPLE = "infra/environments.example.toml"
 
 Key = tuple[str | int, ...]
-
 _LARGEST = 32 * 1024
-_LONGEST_PREFIX = 20
-# tomllib lets the last two of what follows pass through: numbers of thousands of digits, endless nesting.
-_UNREADABLE = (tomllib.TOMLDecodeError, ValueError, RecursionError)
+_LONGEST = 20
+_TOO_LONG = f"too long: over {_LONGEST} letters with the project's, names CloudFormation derives lose our prefix"
+_MISSING = "it is missing"
+# tomllib lets two things through: RecursionError from deep nesting, ValueError from integers of 4301 digits.
+_UNREADABLE = (ValueError, RecursionError)
+
+
+def _form(pattern: str, what: str) -> AfterValidator:
+    def check(text: str) -> str:
+        if not re.fullmatch(pattern, text):
+            raise ValueError(what)
+        return text
+
+    return AfterValidator(check)
+
+
+_PROJECT = _form("(?=.{2,16}$)[a-z](-?[a-z0-9])+", "a project name: 2 to 16 of a-z, 0-9, single hyphens")
+_PRINCIPAL = _form(
+    r"arn:aws(-cn|-us-gov)?:iam::[0-9]{12}:(role|user)(/[A-Za-z0-9+=,.@_-]+)+",
+    "the ARN of one IAM role or user: exact, with no * and no :root",
+)
+_NAME = _form("[a-z][a-z0-9]{1,9}", "an environment name: 2 to 10 of a-z and 0-9, a letter first")
+_TAG = _form("(?i)(?!aws:|lockstep:).{1,128}", "a tag of yours: 1 to 128 letters, not aws: or lockstep:")
+_Account = Annotated[AccountId, _form("[0-9]{12}", "an account id: 12 digits between quotes, no hyphens")]
+_Region = Annotated[str, _form("[a-z]{2}(-[a-z]+)+-[0-9]", "a region's code")]
+_Profile = Annotated[str, _form("[!-~]([ -~]*[!-~])?", "the name of an AWS profile")]
+_Principals = tuple[Annotated[str, _PRINCIPAL], ...]
+_Tags = dict[Annotated[str, _TAG], str]
+_Parameter = Annotated[str, _form("[A-Za-z0-9]{1,255}", "a template parameter: letters and digits only")]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Tooling(_Table):
+    """The account that builds: which profile gets in, and who may take the developer role there."""
+
+    account: _Account
+    profile: _Profile | None = None
+    admin_profile: _Profile | None = None
+    developers: _Principals = ()
+    tags: _Tags = Field(default_factory=dict)
+
+
+class EnvironmentSettings(_Table):
+    """One environment as its table says it; `value` is what everything but bootstrap needs of it."""
+
+    name: Annotated[str, _NAME]
+    account: _Account
+    region: _Region = ""
+    admin_profile: _Profile | None = None
+    deployers: _Principals = ()
+    tags: _Tags = Field(default_factory=dict)
+    parameters: dict[str, dict[_Parameter, str]] = Field(default_factory=dict)
+
+    @property
+    def value(self) -> Environment:
+        """The environment as plans know it."""
+        parameters = tuple((service, tuple(values.items())) for service, values in self.parameters.items())
+        return Environment(self.name, self.account, self.region, tuple(self.tags.items()), parameters)
+
+
+class _File(_Table):
+    project: Annotated[str, _PROJECT]
+    region: _Region
+    sandbox: _Table | None = None
+    tooling: Tooling
+    environments: tuple[EnvironmentSettings, ...]
+
+
+_TABLES: dict[Any, type[_Table]] = {"tooling": Tooling, "environments": EnvironmentSettings}
+# What pydantic calls a mistake -> what we say. Its other names are all for what should be a table.
+_ANSWERS = {
+    "missing": _MISSING,
+    "string_type": "it is not text: put it between quotes",
+    "tuple_type": "it is not an array: use square brackets; environments go below [[environments]]",
+}
+_NO_TABLE = "it is not a table: put its keys below a [header] or between braces"
 
 
 @dataclass(frozen=True)
-class _Form(ValueError):  # noqa: N818 - a form that was not kept is what pydantic wants raised
-    """What a text must look like, and what to write where it does not."""
+class Settings:
+    """What one settings file says. `path` is the file as messages name it, `text` what was read from it."""
 
-    pattern: str
-    what: str
-    cure: str
+    path: Path
+    project: str
+    region: str
+    tooling: Tooling
+    targets: tuple[EnvironmentSettings, ...]
+    sandbox: bool = False
+    text: str = field(default="", repr=False, compare=False)
 
-    def __call__(self, text: str) -> str:
-        if re.fullmatch(self.pattern, text):
-            return text
-        raise self
+    @property
+    def environments(self) -> tuple[Environment, ...]:
+        """The environments, in promotion order."""
+        return tuple(target.value for target in self.targets)
+
+    @property
+    def names(self) -> Names:
+        """What this project calls its things."""
+        return Names(self.project, self.tooling.account, self.region)
+
+    def environment(self, name: str) -> EnvironmentSettings:
+        """Return the environment of that name; raises ConfigError with the nearest for an unknown one."""
+        targets = {target.name: target for target in self.targets}
+        if name not in targets:
+            known = f"{self.path} names {', '.join(targets)}"
+            raise ConfigError(f"unknown environment {_shown(name)}", known, _nearest(name, targets))
+        return targets[name]
 
 
-_NAME = _Form("x", "y", "z")
+def find(root: Path, environ: Mapping[str, str]) -> Path:
+    """Return the file that is meant: LOCKSTEP_CONFIG's (from `root`), else the adopter's, else the sandbox's.
+
+    Raises ConfigError where LOCKSTEP_CONFIG names no file, and in CodeBuild where only the sandbox is left.
+    """
+    if named := environ.get("LOCKSTEP_CONFIG"):
+        if not (root / named).is_file():
+            raise ConfigError(f"LOCKSTEP_CONFIG names {_shown(named)}", "no such file", "correct or unset it")
+        return root / named
+    if (root / ENVIRONMENTS).is_file():
+        return root / ENVIRONMENTS
+    if environ.get("CODEBUILD_BUILD_ID"):
+        tried = f"there is no {ENVIRONMENTS}, and inside CodeBuild the sandbox is never chosen by default"
+        raise ConfigError(tried, cure=f"commit {ENVIRONMENTS}; {EXAMPLE} shows every key")
+    return root / SANDBOX
+
+
+def load(path: Path, root: Path | None = None) -> Settings:
+    """Read a settings file; messages name it relative to `root`. Raises ConfigError, as `parse` does."""
+    shown = path.relative_to(root) if root is not None and path.is_relative_to(root) else path
+    try:
+        # Editors on Windows begin UTF-8 with a mark that TOML does not allow.
+        text = path.read_bytes().decode("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        answer = "it is not UTF-8" if isinstance(error, UnicodeDecodeError) else str(error.strerror)
+        raise ConfigError(f"cannot read {shown}", answer, f"see {EXAMPLE}") from None
+    return parse(text, shown.as_posix())
+
+
+def parse(text: str, file: str) -> Settings:
+    """Return what a TOML text says; raises ConfigError with `file`, line and key of its first mistake."""
+    try:
+        schema = _File.model_validate(_tables(text, file))
+    except ValidationError as error:
+        raise _refusal([_problem(detail) for detail in error.errors()], text, file) from None
+    if problems := list(_rules(schema)):
+        raise _refusal(problems, text, file)
+    targets = tuple(target.model_copy(update={"region": schema.region}) for target in schema.environments)
+    marked = schema.sandbox is not None
+    return Settings(Path(file), schema.project, schema.region, schema.tooling, targets, marked, text)
+
+
+def check_services(settings: Settings, services: Collection[str]) -> None:
+    """Raise ConfigError where an environment sets parameters of a service that is not among `services`."""
+    if problems := [
+        _Problem(("environments", number, "parameters", name), "no such service", _nearest(name, services))
+        for number, target in enumerate(settings.targets)
+        for name in target.parameters
+        if name not in services
+    ]:
+        raise _refusal(problems, settings.text, settings.path.as_posix())
+
+
+def locate(text: str, key: Key) -> int:
+    """Return the line, from 1, where a key begins, ("environments", 1, "name"), or else what is around it.
+
+    tomllib tells no lines, so it is asked which is the shortest beginning of the text that holds the key.
+    """
+    lines = text.replace("\r\n", "\n").split("\n")
+
+    def beginning(end: int) -> tuple[int, dict[str, Any]]:
+        # Fewer lines than asked for where `end` would cut an array or a text in two.
+        for stop in range(end, 0, -1):
+            with suppress(*_UNREADABLE):
+                return stop, tomllib.loads("\n".join(lines[:stop]))
+        return 0, {}
+
+    whole = beginning(len(lines))[1]
+    found = next(key[:end] for end in range(len(key), -1, -1) if _holds(whole, key[:end]))
+    last = bisect_left(range(len(lines)), 1, key=lambda end: _holds(beginning(end)[1], found))
+    return beginning(last - 1)[0] + 1
+
+
+def _holds(value: Any, key: Key) -> bool:  # noqa: ANN401 - any TOML value
+    try:
+        for part in key:
+            value = value[part]
+    except (KeyError, IndexError, TypeError):
+        return False
+    return True
+
+
+def _tables(text: str, file: str) -> dict[str, Any]:
+    try:
+        # A lone surrogate is not TOML, yet tomllib lets it pass; encoding answers with a ValueError.
+        if len(text.encode()) > _LARGEST:
+            raise ConfigError(f"{file} is too long", f"settings take at most {_LARGEST} bytes")
+        return tomllib.loads(text)
+    except _UNREADABLE as error:
+        line = re.search(r"\(at line ([0-9]+), ", str(error))
+        place = f"{file}:{line[1]}" if line else file
+        raise ConfigError(f"{place}: this is not TOML", str(error)[:160], f"see {EXAMPLE}") from None
+
+
+class _Problem(NamedTuple):
+    key: Key
+    answer: str
+    cure: str = f"correct it; {EXAMPLE} explains every key"
+
+
+def _problem(error: ErrorDetails) -> _Problem:
+    # "[key]" is how pydantic marks that a table's key, and not its value, has the wrong form.
+    key = tuple(part for part in error["loc"] if part != "[key]")
+    if error["type"] == "extra_forbidden":
+        table = _TABLES.get(key[0], _Table) if len(key) > 1 else _File
+        return _Problem(key, f"unknown key {_shown(key[-1])}", _nearest(str(key[-1]), table.model_fields))
+    if error["type"] == "value_error":
+        return _Problem(key, f"{_shown(error['input'])} is not {error['ctx']['error']}")
+    return _Problem(key, _ANSWERS.get(error["type"], _NO_TABLE))
+
+
+def _rules(file: _File) -> Iterator[_Problem]:
+    if not file.environments:
+        yield _Problem(("environments",), "it is empty: there has to be one environment at least")
+    for number, one in enumerate(file.environments):
+        earlier = file.environments[:number]
+        accounts = {file.tooling.account, *(other.account for other in earlier)}
+        apart = f"not {_shown(file.region)}: Lambda pulls images only from ECR in its own region"
+        for key, wrong, why in (
+            ("name", one.name in RESERVED, "a part of our own names"),
+            ("name", one.name in {other.name for other in earlier}, "the name of an earlier environment"),
+            ("name", len(file.project + one.name) > _LONGEST, _TOO_LONG),
+            ("account", one.account in accounts, "the account of an earlier table; each has its own"),
+            ("region", one.region not in {"", file.region}, apart),
+        ):
+            if wrong:
+                yield _Problem(("environments", number, key), f"{_shown(getattr(one, key))} is {why}")
+
+
+def _refusal(problems: list[_Problem], text: str, file: str) -> ConfigError:
+    # A key that is missing may be the one that another line misspells: that line is the better one to show.
+    ranked = [(problem.answer == _MISSING, locate(text, problem.key), problem) for problem in problems]
+    _, line, (key, answer, cure) = min(ranked, key=lambda found: found[:2])
+    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+    return ConfigError(f"{file}:{line}: cannot use {_dotted(key)}", answer + more, cure)
+
+
+def _dotted(key: Key) -> str:
+    dotted = ""
+    for part in key:
+        bare = re.fullmatch("[A-Za-z0-9_-]{1,60}", str(part))
+        dotted += f"[{part}]" if isinstance(part, int) else f".{part if bare else _shown(part)}"
+    return dotted.removeprefix(".")
+
+
+def _shown(value: object) -> str:
+    text = str(value)
+    return repr(text if len(text) <= 60 else f"{text[:60]}...")
+
+
+def _nearest(word: str, known: Collection[str]) -> str:
+    near = difflib.get_close_matches(word[:60], known, n=1)
+    return f"did you mean '{near[0]}'?" if near else f"known here: {', '.join(known) or 'nothing'}"

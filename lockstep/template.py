@@ -41,6 +41,11 @@ def image_functions(template: Template, file: str) -> tuple[ImageFunction, ...]:
     )
 
 
+def functions(template: Template) -> frozenset[str]:
+    """Return the logical ids of all functions, image or zip."""
+    return frozenset(name for name, body in template["Resources"].items() if body.get("Type") in _FUNCTIONS)
+
+
 def parameters(template: Template) -> frozenset[str]:
     """Return the names of the template's parameters."""
     return frozenset(template.get("Parameters") or {})

@@ -1,0 +1,285 @@
+"""The use cases: load, plan, show, execute, report. One for each task; each returns its exit code.
+
+Every case gets a Wiring and opens no more of the outside than it needs.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Collection
+from typing import Concatenate, ParamSpec
+
+from lockstep import bootstrap as account_stacks
+from lockstep import catalog, execute, making, plan, report, template
+from lockstep.errors import LockstepError
+from lockstep.making import Maker
+from lockstep.model import AccountId, EnvironmentStatus, Release, RunningService, Service
+from lockstep.ports import Target, Tooling, Wiring
+
+P = ParamSpec("P")
+INTERRUPTED = 130
+
+
+def _use_case(case: Callable[Concatenate[Wiring, P], int]) -> Callable[Concatenate[Wiring, P], int]:
+    """Print a use case's error and return its exit code; anything else is our bug and keeps its traceback."""
+
+    @functools.wraps(case)
+    def ended(wiring: Wiring, /, *args: P.args, **kwargs: P.kwargs) -> int:
+        try:
+            return case(wiring, *args, **kwargs)
+        except LockstepError as error:
+            wiring.console.complain(str(error))
+            return error.exit_code
+        except KeyboardInterrupt:
+            wiring.console.complain(
+                "interrupted: a deployment that had begun goes on in AWS; see it with invoke status"
+            )
+            return INTERRUPTED
+
+    return ended
+
+
+@_use_case
+def doctor(wiring: Wiring) -> int:
+    """Look at the tools, the configuration, the engine and the credentials; change nothing."""
+    rows: list[report.Lines] = [
+        (name, version or "MISSING", "" if version else cure) for name, version, cure in wiring.tools()
+    ]
+    checks: tuple[tuple[str, Callable[[], str]], ...] = (
+        ("configuration", wiring.which_aws),
+        ("services", lambda: ", ".join(service.name for service in wiring.services())),
+        ("commit", lambda: wiring.commit().sha[:12]),
+        ("engine", lambda: wiring.tooling().images.ping()),
+        ("caller", lambda: wiring.tooling().caller),
+    )
+    failed = [row[0] for row in rows if row[1] == "MISSING"]
+    for name, look in checks:
+        try:
+            rows.append((name, look(), ""))
+        except LockstepError as error:
+            failed.append(name)
+            rows.append((name, "FAILED", f"{error.tried}: {error.answer}. {error.cure}".strip()))
+    document = {"ok": not failed, "checks": [dict(zip(("name", "found", "next"), row, strict=True)) for row in rows]}
+    wiring.console.result(report.table(("CHECK", "FOUND", "NEXT"), rows), document)
+    return 1 if failed else 0
+
+
+@_use_case
+def build(wiring: Wiring, services: Collection[str] = ()) -> int:
+    """Build the images of the services on this machine."""
+    maker, chosen, _ = _open_maker(wiring, services)
+    tags = making.built_tags(maker, chosen)
+    wiring.console.result(report.images_lines(tags), report.images_document(tags, _target(wiring)))
+    return 0
+
+
+@_use_case
+def push(wiring: Wiring, services: Collection[str] = ()) -> int:
+    """Push built images and read their digests back."""
+    maker, chosen, _ = _open_maker(wiring, services)
+    refs = making.pushed_refs(maker, chosen)
+    wiring.console.result(report.images_lines(refs), report.images_document(refs, _target(wiring)))
+    return 0
+
+
+@_use_case
+def package(wiring: Wiring, services: Collection[str] = ()) -> int:
+    """Package the templates of the services whose images are in the registry."""
+    maker, chosen, _ = _open_maker(wiring, services)
+    builds = making.packaged(maker, chosen)
+    document = {
+        "target": _target(wiring),
+        "services": {build.name: report.build_document(build) for build in builds},
+    }
+    wiring.console.result(tuple(f"{b.name}: template {b.template_sha256}" for b in builds), document)
+    return 0
+
+
+@_use_case
+def release(wiring: Wiring) -> int:
+    """Make the release of the working tree: build, push, package, publish, each only where it is needed."""
+    made, new = _make_release(wiring)
+    wiring.console.result(report.release_lines(made, new=new), report.release_document(made, new=new))
+    return 0
+
+
+@_use_case
+def deploy(
+    wiring: Wiring,
+    environment: str,
+    wanted: str | None = None,
+    services: Collection[str] = (),
+    *,
+    dry_run: bool = False,
+) -> int:
+    """Bring an environment to a release, made from the working tree where none is named, and smoke-test it."""
+    _say_which(wiring)
+    settings = wiring.settings()
+    target_settings = settings.environment(environment).value
+    chosen = catalog.select(wiring.services(), services)
+    made = None if wanted else _make_release(wiring, said=True)[0]
+    releases, target = wiring.deployer(environment)
+    made = made or making.find_release(releases.store, str(wanted))
+    plan.require_services(made, chosen)
+    steps = plan.deploy(
+        target_settings,
+        made,
+        chosen,
+        _running(wiring, environment, chosen, target, made),
+        settings.names,
+        _declared(wiring, chosen),
+    )
+    for line in report.plan_lines(steps):
+        wiring.console.say(line)
+    if dry_run:
+        wiring.console.result((), report.plan_document(steps, _target(wiring)))
+        return 0
+    outcome = execute.run(steps, target, releases.store, wiring.clock, wiring.console.say)
+    wiring.console.result(report.outcome_lines(outcome), report.outcome_document(outcome, _target(wiring)))
+    for service in outcome.services:
+        if service.error is not None:
+            wiring.console.complain(str(service.error))
+    return outcome.exit_code
+
+
+@_use_case
+def smoke(wiring: Wiring, environment: str, services: Collection[str] = ()) -> int:
+    """Smoke-test what runs in an environment."""
+    _say_which(wiring)
+    settings = wiring.settings()
+    target_settings = settings.environment(environment).value
+    chosen = catalog.select(wiring.services(), services)
+    _, target = wiring.deployer(environment)
+    tests = plan.smoke(target_settings, chosen, settings.names)
+    outcomes = tuple(execute.smoke_test(test, target, wiring.console.say) for test in tests)
+    document = {
+        "target": _target(wiring),
+        "environment": environment,
+        "smoke": report.smoke_document(outcomes),
+    }
+    wiring.console.result(tuple(report.smoke_lines(outcomes)), document)
+    return 0 if all(outcome.passed for outcome in outcomes) else 6
+
+
+@_use_case
+def status(wiring: Wiring) -> int:
+    """Show what runs where, as the accounts say it."""
+    _say_which(wiring)
+    settings = wiring.settings()
+    services = wiring.services()
+    found = []
+    for environment in settings.environments:
+        target = wiring.reader(environment.name)
+        running = tuple(
+            execute.running(s.name, settings.names.service_stack(environment.name, s.name), (), target)
+            for s in services
+        )
+        found.append(EnvironmentStatus(environment, running))
+    environments = tuple(found)
+    wiring.console.result(report.status_lines(environments), report.status_document(environments, _target(wiring)))
+    return 0
+
+
+@_use_case
+def bootstrap(wiring: Wiring, *, yes: bool = False, dry_run: bool = False) -> int:
+    """Make or update the account stacks, in order, each with its own account's credentials."""
+    _say_which(wiring)
+    steps = account_stacks.plan(wiring.settings(), wiring.services())
+    wiring.console.say("Plan for bootstrap, in this order:")
+    for step in steps:
+        wiring.console.say(f"  {step.where} ({step.account}): {step.stack} from infra/{step.template}")
+    document = {"target": _target(wiring), "dry_run": dry_run, "stacks": {step.stack: None for step in steps}}
+    if dry_run:
+        wiring.console.result((), document)
+        return 0
+    if not yes and not wiring.console.confirm("Apply it?"):
+        wiring.console.say("Nothing was changed. To apply it without a question: invoke bootstrap --yes")
+        return 0
+    opened = {account: wiring.admin(account) for account in dict.fromkeys(AccountId(s.account) for s in steps)}
+    results = account_stacks.apply(steps, wiring.root, opened, wiring.clock, wiring.console.say)
+    changed = sum(result != "unchanged" for result in results.values())
+    words = f"{changed} of {len(results)} stacks changed." if changed else "Nothing to do: every stack is as planned."
+    wiring.console.result((words,), {**document, "stacks": results})
+    return 0
+
+
+@_use_case
+def sandbox_start(wiring: Wiring) -> int:
+    """Start the sandbox; nothing where it runs."""
+    wiring.sandbox().start(wiring.console.say)
+    return _show_sandbox(wiring)
+
+
+@_use_case
+def sandbox_stop(wiring: Wiring) -> int:
+    """Stop the sandbox and keep its accounts."""
+    wiring.sandbox().stop(wiring.console.say)
+    return _show_sandbox(wiring)
+
+
+@_use_case
+def sandbox_reset(wiring: Wiring) -> int:
+    """Stop the sandbox and forget its accounts."""
+    wiring.sandbox().reset(wiring.console.say)
+    return _show_sandbox(wiring)
+
+
+@_use_case
+def sandbox_status(wiring: Wiring) -> int:
+    """Show what of the sandbox runs."""
+    return _show_sandbox(wiring)
+
+
+def _show_sandbox(wiring: Wiring) -> int:
+    found = dict(wiring.sandbox().status())
+    lines = tuple(f"{name}: {value or 'not running'}" for name, value in found.items())
+    wiring.console.result(lines, {"target": _target(wiring), **found})
+    return 0
+
+
+def _target(wiring: Wiring) -> str:
+    return "sandbox" if wiring.settings().sandbox else "aws"
+
+
+def _say_which(wiring: Wiring) -> None:
+    wiring.console.say(wiring.which_aws())
+
+
+def _open_maker(
+    wiring: Wiring, services: Collection[str], *, said: bool = False
+) -> tuple[Maker, tuple[Service, ...], Tooling]:
+    if not said:
+        _say_which(wiring)
+    chosen = catalog.select(wiring.services(), services)
+    commit = wiring.commit()
+    tooling = wiring.tooling()
+    return Maker(wiring.root, wiring.settings().names, tooling, commit, wiring.console.say), chosen, tooling
+
+
+def _make_release(wiring: Wiring, *, said: bool = False) -> tuple[Release, bool]:
+    maker, services, _ = _open_maker(wiring, (), said=said)
+    return maker.publish(tuple(maker.make(service) for service in services), wiring.clock)
+
+
+def _running(
+    wiring: Wiring, environment: str, services: tuple[Service, ...], target: Target, made: Release
+) -> tuple[RunningService, ...]:
+    names = wiring.settings().names
+    return tuple(
+        execute.running(
+            s.name,
+            names.service_stack(environment, s.name),
+            tuple(name for name, _ in made.build_of(s.name).images),
+            target,
+        )
+        for s in services
+    )
+
+
+def _declared(wiring: Wiring, services: tuple[Service, ...]) -> dict[str, frozenset[str]]:
+    """Return the parameters that each service's template declares."""
+    found = {}
+    for service in services:
+        file = catalog.template_file(wiring.root, service.name)
+        found[service.name] = template.parameters(template.read(file.read_text(encoding="utf-8"), str(file)))
+    return found

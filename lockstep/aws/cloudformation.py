@@ -1,0 +1,121 @@
+"""CloudFormation: looks at stacks, and for bootstrap alone changes them by change set."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError, WaiterError
+
+from lockstep import canonical
+from lockstep.aws.session import Session, answers, code_of
+from lockstep.errors import StackError
+from lockstep.model import StackName
+from lockstep.ports import StackState
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudformation import CloudFormationClient
+
+_EMPTY = ("didn't contain changes", "No updates are to be performed")
+
+
+@dataclass(frozen=True)
+class Stacks:
+    """The stacks of one account in one region. `poll` is the pause between two looks, in seconds."""
+
+    session: Session
+    account: str
+    poll: float
+
+    @cached_property
+    def _cloudformation(self) -> CloudFormationClient:
+        client: CloudFormationClient = self.session.client("cloudformation")
+        return client
+
+    def describe(self, stack: StackName) -> StackState | None:
+        """Return a stack as it is now, None where there is none."""
+        with answers(f"looking at the stack {stack} in account {self.account}"):
+            try:
+                found = self._cloudformation.describe_stacks(StackName=stack)["Stacks"][0]
+                resources = self._cloudformation.describe_stack_resources(StackName=stack)["StackResources"]
+            except ClientError as error:
+                if code_of(error) == "ValidationError" and "does not exist" in str(error):
+                    return None
+                raise
+        return StackState(
+            status=found["StackStatus"],
+            tags={tag["Key"]: tag["Value"] for tag in found.get("Tags", [])},
+            resources={r["LogicalResourceId"]: r.get("PhysicalResourceId", "") for r in resources},
+            functions=tuple(r["LogicalResourceId"] for r in resources if r["ResourceType"] == "AWS::Lambda::Function"),
+            outputs={o["OutputKey"]: o["OutputValue"] for o in found.get("Outputs", [])},
+        )
+
+    def apply(self, stack: StackName, template: str, parameters: Mapping[str, str], tags: Mapping[str, str]) -> str:
+        """Create or update a stack by change set and wait for it; return 'created', 'updated' or 'unchanged'.
+
+        Raises StackError with the first reason that CloudFormation gave. An interrupted run is taken up again:
+        the change set's name is that of its content.
+        """
+        tried = f"applying the stack {stack} in account {self.account}"
+        before = self.describe(stack)
+        new = before is None or before.status == "REVIEW_IN_PROGRESS"
+        name = "lockstep-" + canonical.hash_of([template, dict(parameters), dict(tags)])[:32]
+        with answers(tried):
+            client = self._cloudformation
+            if not new or before is not None:
+                client.delete_change_set(StackName=stack, ChangeSetName=name)
+            client.create_change_set(
+                StackName=stack,
+                ChangeSetName=name,
+                ChangeSetType="CREATE" if new else "UPDATE",
+                TemplateBody=template,
+                Parameters=[{"ParameterKey": k, "ParameterValue": v} for k, v in parameters.items()],
+                Tags=[{"Key": k, "Value": v} for k, v in tags.items()],
+                Capabilities=["CAPABILITY_NAMED_IAM"],
+            )
+            if not self._change_set_ready(stack, name, tried):
+                client.delete_change_set(StackName=stack, ChangeSetName=name)
+                return "unchanged"
+            client.execute_change_set(StackName=stack, ChangeSetName=name)
+        self._wait(stack, tried, new=new)
+        return "created" if new else "updated"
+
+    def _change_set_ready(self, stack: StackName, name: str, tried: str) -> bool:
+        """Wait for a change set; False where it holds no change."""
+        while True:
+            answer = self._cloudformation.describe_change_set(StackName=stack, ChangeSetName=name)
+            if answer["Status"] == "CREATE_COMPLETE":
+                return True
+            if answer["Status"] == "FAILED":
+                reason = answer.get("StatusReason", "")
+                if any(text in reason for text in _EMPTY):
+                    return False
+                raise StackError(tried, reason, "mend the template, then repeat")
+            time.sleep(self.poll)
+
+    def _wait(self, stack: StackName, tried: str, *, new: bool) -> None:
+        waiter = self._cloudformation.get_waiter("stack_create_complete" if new else "stack_update_complete")
+        try:
+            with answers(tried):
+                waiter.wait(StackName=stack, WaiterConfig={"Delay": self.poll, "MaxAttempts": int(3600 / self.poll)})  # type: ignore[typeddict-item]
+        except WaiterError as error:
+            raise StackError(tried, self.first_failure(stack), "mend the cause, then repeat") from error
+
+    def first_failure(self, stack: StackName) -> str:
+        """Return the first failed event of the last operation, which is the cause of the others."""
+        with answers(f"reading the events of {stack} in account {self.account}"):
+            events = self._cloudformation.describe_stack_events(StackName=stack)["StackEvents"]
+        failed = ""
+        for event in events:
+            status, reason = event.get("ResourceStatus", ""), event.get("ResourceStatusReason", "")
+            if status.endswith("_FAILED") and "cancelled" not in reason:
+                failed = f"{event['LogicalResourceId']} ({event['ResourceType']}) {status}: {reason}"
+            if event["ResourceType"] == "AWS::CloudFormation::Stack" and status in {
+                "CREATE_IN_PROGRESS",
+                "UPDATE_IN_PROGRESS",
+            }:
+                break
+        return failed or "CloudFormation gave no reason"

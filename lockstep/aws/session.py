@@ -1,0 +1,179 @@
+"""Creates AWS sessions. The only place that does; there is no default session, region or account.
+
+A session is made from a named profile, from the credentials that the machine provides to a job, or by assuming a
+role with another session. Every session knows its region, and its endpoint where the sandbox is meant.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import botocore.session
+from botocore.config import Config
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    HTTPClientError,
+    NoCredentialsError,
+    PartialCredentialsError,
+    ProfileNotFound,
+)
+from botocore.exceptions import (
+    ConnectionError as NoConnection,
+)
+from botocore.loaders import Loader
+
+from lockstep.errors import IdentityError, LockstepError, UnavailableError
+from lockstep.model import AccountId
+
+if TYPE_CHECKING:
+    from mypy_boto3_sts.type_defs import CredentialsTypeDef
+
+_EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired", "InvalidClientTokenId",
+            "UnrecognizedClientException", "InvalidToken", "SignatureDoesNotMatch", "InvalidAccessKeyId"}  # fmt: skip
+_DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "403"}
+_BUSY = {"Throttling", "ThrottlingException", "TooManyRequestsException", "SlowDown", "RequestLimitExceeded",
+         "ServiceUnavailable", "InternalFailure", "InternalError"}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Reach:
+    """How to reach AWS: the region, and for the sandbox its endpoint and its own files of profiles."""
+
+    region: str
+    endpoint: str | None = None
+    config_file: Path | None = None
+    credentials_file: Path | None = None
+    # Service descriptions are read from disk once, not once for each session.
+    loader: Loader = field(default_factory=lambda: Loader(include_default_search_paths=True), repr=False)
+
+
+@dataclass(frozen=True)
+class Session:
+    """A caller in an account. Its credentials are never part of its text."""
+
+    reach: Reach
+    boto: boto3.Session = field(repr=False)
+
+    def client(self, service: str) -> Any:  # noqa: ANN401 - each module names its client's type
+        """Make a client with retries and sane timeouts."""
+        config = Config(
+            retries={"mode": "standard", "total_max_attempts": 8},
+            connect_timeout=5,
+            read_timeout=60,
+            s3={"addressing_style": "path"} if self.reach.endpoint else {},
+        )
+        return self.boto.client(service, endpoint_url=self.reach.endpoint, config=config)  # type: ignore[call-overload]
+
+    def caller(self, purpose: str) -> tuple[AccountId, str]:
+        """Ask AWS who we are; return the account and the ARN. Raises IdentityError."""
+        with answers(purpose):
+            identity = self.client("sts").get_caller_identity()
+        return AccountId(identity["Account"]), identity["Arn"]
+
+    def prove(self, account: AccountId, purpose: str) -> str:
+        """Return the caller's ARN where it is in `account`; raises IdentityError where it is not."""
+        actual, arn = self.caller(purpose)
+        if actual != account:
+            raise IdentityError(
+                f"{purpose}: the configuration says account {account}",
+                f"the caller is {arn}, in account {actual}",
+                "use a profile of the right account; nothing was changed",
+            )
+        return arn
+
+    def assume(self, role: str, caller: str, cure: str) -> Session:
+        """Assume a role; raises IdentityError that names both sides, and never falls back to this session."""
+        name = re.sub(r"[^\w+=,.@-]", "-", caller.rsplit("/", 1)[-1])[:64] or "lockstep"
+        try:
+            with answers(f"assuming {role} as {caller}"):
+                answer = self.client("sts").assume_role(RoleArn=role, RoleSessionName=name, DurationSeconds=3600)
+        except IdentityError as error:
+            raise IdentityError(error.tried, error.answer, cure) from error
+        return Session(self.reach, _boto(self.reach, None, answer["Credentials"]))
+
+    def child_environment(self) -> dict[str, str]:
+        """Return what a child process needs to be this caller, and nothing from which it could be another."""
+        keys = self.boto.get_credentials()
+        if keys is None:
+            raise IdentityError("passing credentials to a child process", "there are none", "invoke doctor")
+        frozen = keys.get_frozen_credentials()
+        if frozen.access_key is None or frozen.secret_key is None:
+            raise IdentityError("passing credentials to a child process", "they are not whole", "invoke doctor")
+        token = {"AWS_SESSION_TOKEN": frozen.token} if frozen.token else {}
+        endpoint = {"AWS_ENDPOINT_URL": self.reach.endpoint} if self.reach.endpoint else {}
+        return {
+            "AWS_ACCESS_KEY_ID": frozen.access_key,
+            "AWS_SECRET_ACCESS_KEY": frozen.secret_key,
+            **token,
+            **endpoint,
+            "AWS_REGION": self.reach.region,
+            "AWS_DEFAULT_REGION": self.reach.region,
+            "AWS_CONFIG_FILE": "/dev/null",
+            "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+
+
+def open_session(reach: Reach, profile: str | None, purpose: str) -> Session:
+    """Open a session from a profile, or with None from the credentials that the machine gives a job.
+
+    Raises IdentityError for a profile that does not exist.
+    """
+    with answers(purpose):
+        return Session(reach, _boto(reach, profile, None))
+
+
+@contextmanager
+def answers(tried: str) -> Iterator[None]:
+    """Turn what AWS answers into our errors: identity (3), unavailable (10), or a LockstepError with its words."""
+    try:
+        yield
+    except ClientError as error:
+        code, message = error.response["Error"].get("Code", ""), error.response["Error"].get("Message", "")
+        answer = f"{code}: {message}"
+        if code in _EXPIRED:
+            raise IdentityError(tried, answer, "sign in again, then repeat") from error
+        if code in _DENIED:
+            raise IdentityError(tried, answer, "invoke bootstrap, or ask who may do this") from error
+        if code in _BUSY:
+            raise UnavailableError(tried, answer, "try again in a minute") from error
+        raise LockstepError(tried, answer) from error
+    except (NoCredentialsError, PartialCredentialsError, ProfileNotFound) as error:
+        raise IdentityError(tried, str(error), "set tooling.profile, or pass --profile") from error
+    except (NoConnection, HTTPClientError) as error:
+        raise UnavailableError(tried, str(error), "invoke doctor") from error
+    except BotoCoreError as error:
+        raise IdentityError(tried, str(error), "invoke doctor") from error
+
+
+def code_of(error: ClientError) -> str:
+    """Return the code that AWS gave an error."""
+    return str(error.response["Error"].get("Code", ""))
+
+
+def _boto(reach: Reach, profile: str | None, keys: CredentialsTypeDef | None) -> boto3.Session:
+    core = botocore.session.Session(profile=profile)
+    core.register_component("data_loader", reach.loader)
+    if reach.config_file is not None:
+        core.set_config_variable("config_file", str(reach.config_file))
+    if reach.credentials_file is not None:
+        core.set_config_variable("credentials_file", str(reach.credentials_file))
+    if keys is None:
+        if reach.endpoint and profile:
+            # A profile that takes a role asks STS, which must be the sandbox's too.
+            core.set_config_variable("region", reach.region)
+        return boto3.Session(botocore_session=core, region_name=reach.region)
+    return boto3.Session(
+        aws_access_key_id=keys["AccessKeyId"],
+        aws_secret_access_key=keys["SecretAccessKey"],
+        aws_session_token=keys["SessionToken"],
+        botocore_session=core,
+        region_name=reach.region,
+    )

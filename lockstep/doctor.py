@@ -1,0 +1,47 @@
+"""Looks at the tools on this machine: which are there, in which version. Changes nothing."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from importlib import metadata
+
+from lockstep import process
+from lockstep.errors import ConfigError, LockstepError
+from lockstep.images import Images
+
+_PACKAGES = ("invoke", "boto3", "docker", "aws-sam-cli")
+
+
+def tools(env: Mapping[str, str], engine: str) -> tuple[tuple[str, str | None, str], ...]:
+    """Return each tool: its name, its version or None, and what to do where it is missing."""
+    return (
+        ("python", sys.version.split()[0], ""),
+        *(
+            (name, _package(name), "python3 -m pip install --require-hashes -r requirements/run.txt")
+            for name in _PACKAGES
+        ),
+        ("git", _command(("git", "--version"), env), "install git"),
+        ("docker engine", _engine(engine), "start Docker, or invoke sandbox.start"),
+    )
+
+
+def _package(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _command(argv: tuple[str, ...], env: Mapping[str, str]) -> str | None:
+    try:
+        return process.run(argv, env).output.split()[-1]
+    except ConfigError:
+        return None
+
+
+def _engine(host: str) -> str | None:
+    try:
+        return Images(host).ping()
+    except LockstepError:
+        return None

@@ -1,0 +1,187 @@
+"""Docker images on this machine. The only place that imports docker; talks to one engine, by its API.
+
+Builds with the engine's own builder, one platform at a time and without attestations, because Lambda takes a single
+image manifest and refuses an index (https://docs.aws.amazon.com/lambda/latest/dg/images-create.html).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import docker
+from docker.errors import APIError, DockerException, ImageNotFound
+from docker.utils.build import exclude_paths
+from requests.exceptions import RequestException
+
+from lockstep.errors import BuildError, RegistryError
+from lockstep.model import Architecture, ImageFunction, ImageRef
+from lockstep.ports import Say
+
+# Lambda's limit on an image, uncompressed: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+LARGEST_IMAGE = 10 * 1024**3
+# One image, not an index of several: Lambda refuses an index.
+# https://docs.aws.amazon.com/lambda/latest/dg/images-create.html
+_MANIFESTS = (
+    "application/vnd.docker.distribution.manifest.v2+json",
+    "application/vnd.oci.image.manifest.v1+json",
+)
+_TAIL = 12
+
+
+def context_files(context: Path, dockerfile: Path) -> tuple[str, ...]:
+    """Return the files that a build of `context` sends to the engine, relative to it, sorted.
+
+    Follows .dockerignore as the engine's client does: https://docs.docker.com/reference/dockerfile/#dockerignore-file
+    """
+    ignore = context / ".dockerignore"
+    lines = ignore.read_text(encoding="utf-8").splitlines() if ignore.is_file() else []
+    patterns = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
+    sent = exclude_paths(str(context), patterns, dockerfile=str(dockerfile.relative_to(context)))
+    return tuple(sorted(name for name in sent if (context / name).is_symlink() or (context / name).is_file()))
+
+
+@dataclass(frozen=True)
+class Images:
+    """The images of the engine at `host`. `login` gives a registry's user and password when a push needs them."""
+
+    host: str
+    login: Callable[[], tuple[str, str]] | None = None
+
+    @cached_property
+    def _docker(self) -> Any:  # noqa: ANN401 - docker ships no types
+        try:
+            return docker.DockerClient(base_url=self.host, timeout=600)
+        except (DockerException, RequestException) as error:
+            raise _engine_down(self.host, error) from error
+
+    def ping(self) -> str:
+        """Return the engine's version; raises BuildError where none answers."""
+        try:
+            return str(self._docker.version()["Version"])
+        except (DockerException, RequestException) as error:
+            raise _engine_down(self.host, error) from error
+
+    def has(self, tag: str) -> bool:
+        """Is there a local image with this tag?"""
+        try:
+            self._docker.images.get(tag)
+        except ImageNotFound:
+            return False
+        except (DockerException, RequestException) as error:
+            raise _engine_down(self.host, error) from error
+        return True
+
+    def build(self, folder: Path, image: ImageFunction, tag: str, labels: Mapping[str, str], say: Say) -> None:
+        """Build an image function of the service in `folder` and tag it; each line of the build goes to `say`.
+
+        Raises BuildError with the build's last words, or for an image that Lambda would refuse.
+        """
+        tried = f"building {image.logical_id} from {folder.name}/{image.context}"
+        self.ping()
+        try:
+            stream = self._docker.api.build(
+                path=str(folder / image.context),
+                dockerfile=str(image.dockerfile),
+                tag=tag,
+                buildargs=dict(image.build_args),
+                target=image.target or "",
+                platform=f"linux/{image.architecture.docker}",
+                labels=dict(labels),
+                rm=True,
+                forcerm=True,
+                decode=True,
+            )
+            _follow(stream, say, lambda words: BuildError(tried, words, "mend the Dockerfile or what it copies"))
+            made = self._docker.api.inspect_image(tag)
+        except (DockerException, RequestException) as error:
+            raise BuildError(tried, _words(error), "invoke doctor") from error
+        if made["Architecture"] != image.architecture.docker:
+            raise BuildError(
+                tried,
+                f"the image is for {made['Architecture']}, the template says {image.architecture}",
+                "set Architectures in the template, or the platform in the Dockerfile",
+            )
+        if made["Size"] > LARGEST_IMAGE:
+            raise BuildError(
+                tried, f"the image has {made['Size'] / 1024**3:.1f} GiB, Lambda takes 10", "make it smaller"
+            )
+
+    def push(self, tag: str, say: Say) -> None:
+        """Push a tag; the login is sent along and kept nowhere. Raises RegistryError with the registry's words."""
+        repository, _, name = tag.rpartition(":")
+        user, password = self.login() if self.login else ("", "")
+        tried = f"pushing {tag}"
+        try:
+            stream = self._docker.api.push(
+                repository, tag=name, auth_config={"username": user, "password": password}, stream=True, decode=True
+            )
+            _follow(stream, lambda _line: None, lambda words: RegistryError(tried, words, "try again"))
+        except (DockerException, RequestException) as error:
+            raise RegistryError(tried, _words(error), "try again") from error
+        say(f"pushed {tag}")
+
+    def check(self, ref: ImageRef, architecture: Architecture) -> None:
+        """Read an image's manifest back from its registry; raises BuildError for one that Lambda does not run."""
+        tried = f"checking {ref} in the registry"
+        user, password = self.login() if self.login else ("", "")
+        try:
+            found = self._docker.api.inspect_distribution(
+                str(ref), auth_config={"username": user, "password": password}
+            )
+        except (DockerException, RequestException) as error:
+            raise RegistryError(tried, _words(error), "invoke push") from error
+        media_type = found["Descriptor"]["mediaType"]
+        if media_type not in _MANIFESTS:
+            raise BuildError(tried, f"its media type is {media_type}, which Lambda refuses", "build one platform only")
+        platforms = [platform["architecture"] for platform in found["Platforms"]]
+        if platforms != [architecture.docker]:
+            raise BuildError(tried, f"it is for {platforms}, the template says {architecture}", "invoke build")
+
+    def pull(self, tag: str) -> bool:
+        """Pull an image; False where it cannot be had."""
+        try:
+            self._docker.images.pull(tag)
+        except (DockerException, RequestException):
+            return False
+        return True
+
+    def import_rootfs(self, tar: Iterable[bytes], tag: str, changes: Sequence[str]) -> None:
+        """Make an image of a file system, with Dockerfile instructions applied to it."""
+        repository, _, name = tag.rpartition(":")
+        try:
+            self._docker.api.import_image_from_stream(tar, repository=repository, tag=name, changes=list(changes))
+        except (DockerException, RequestException) as error:
+            raise BuildError(f"making the image {tag}", _words(error), "invoke doctor") from error
+
+
+def _engine_down(host: str, error: Exception) -> BuildError:
+    return BuildError(f"talking to the Docker engine at {host}", _words(error), "start Docker, or invoke sandbox.start")
+
+
+def _words(error: Exception) -> str:
+    """Return what an engine said, on one line and without the client's wrapping."""
+    text = error.explanation if isinstance(error, APIError) and error.explanation else error
+    return " ".join(str(text).split())[:500]
+
+
+def _follow(stream: Iterable[Mapping[str, Any]], say: Say, failed: Callable[[str], Exception]) -> None:
+    """Show a stream's lines as they come; raise what `failed` makes of its last words where it ends in an error."""
+    tail: deque[str] = deque(maxlen=_TAIL)
+    for message in stream:
+        if "error" in message:
+            last = [line for line in tail if not line.startswith(("--->", "Step "))][-3:]
+            raise failed(" | ".join([*last, str(message["error"]).strip()]))
+        for line in _lines(message):
+            tail.append(line)
+            say(f"  {line}")
+
+
+def _lines(message: Mapping[str, Any]) -> Iterator[str]:
+    for line in str(message.get("stream", "")).splitlines():
+        if line.strip():
+            yield line.strip()

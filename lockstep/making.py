@@ -1,0 +1,199 @@
+"""Makes releases: ensures each image, each packaged template, and the manifest that names them.
+
+Every result is kept by what it was made from, so nothing that exists is made again, on any machine.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from lockstep import canonical, names, release, template
+from lockstep.errors import BuildError, GateError, LockstepError, RegistryError
+from lockstep.model import Commit, ImageFunction, ImageRef, Release, ReleaseId, Service, ServiceBuild
+from lockstep.names import Names
+from lockstep.ports import Clock, Say, Store, Tooling
+
+
+@dataclass(frozen=True)
+class Maker:
+    """Makes the parts of a release in the tooling account. `say` gets one line before anything slow."""
+
+    root: Path
+    names: Names
+    tooling: Tooling
+    commit: Commit
+    say: Say
+
+    def tag_of(self, service: Service, image: ImageFunction) -> str:
+        """The local name of an image: that of its repository, and the tag of its source."""
+        repository = self.names.repository(service.name, image.logical_id)
+        return f"{self.tooling.registry.host}/{repository}:{_source_tag(service, image)}"
+
+    def build(self, service: Service, image: ImageFunction) -> str:
+        """Ensure that an image is on this machine and return its local tag."""
+        tag = self.tag_of(service, image)
+        if self.tooling.images.has(tag):
+            self.say(f"{service.name}: {image.logical_id} is built already")
+            return tag
+        self.say(f"{service.name}: building {image.logical_id} from services/{service.name}/{image.context}")
+        labels = {
+            names.LABEL_COMMIT: self.commit.sha + ("-dirty" if self.commit.dirty else ""),
+            names.LABEL_SOURCE: dict(service.image_hashes)[image.logical_id],
+        }
+        self.tooling.images.build(self.root / "services" / service.name, image, tag, labels, self.say)
+        return tag
+
+    def published(self, service: Service, image: ImageFunction) -> ImageRef | None:
+        """Return the image in the registry that was made from this source, if there is one."""
+        repository = self.names.repository(service.name, image.logical_id)
+        return self.tooling.registry.find(repository, _source_tag(service, image))
+
+    def push(self, service: Service, image: ImageFunction) -> ImageRef:
+        """Ensure that a built image is in the registry and return it by digest.
+
+        Raises BuildError where it was never built, RegistryError where the registry refuses it.
+        """
+        if ref := self.published(service, image):
+            self.say(f"{service.name}: {image.logical_id} is in the registry already")
+            return ref
+        tag = self.tag_of(service, image)
+        if not self.tooling.images.has(tag):
+            raise BuildError(
+                f"pushing {image.logical_id} of {service.name}", "no image was built from this source", "invoke build"
+            )
+        self.say(f"{service.name}: pushing {image.logical_id}")
+        self.tooling.images.push(tag, self.say)
+        ref = self.published(service, image)
+        if ref is None:
+            raise RegistryError(f"reading {tag} back after the push", "the registry does not have it", "invoke push")
+        self.tooling.images.check(ref, image.architecture)
+        return ref
+
+    def ensure(self, service: Service, image: ImageFunction) -> ImageRef:
+        """Ensure that an image is in the registry, building it only where it is not."""
+        if ref := self.published(service, image):
+            return ref
+        self.build(service, image)
+        return self.push(service, image)
+
+    def package(self, service: Service, images: dict[str, ImageRef]) -> ServiceBuild:
+        """Ensure the packaged template that names `images`, and the record of this build."""
+        store = self.tooling.store
+        folder = self.root / "services" / service.name
+        source = template.read((folder / "template.yaml").read_text(encoding="utf-8"), f"services/{service.name}")
+        key = names.package_key(service.name, service.package_hash)
+        packaged = store.get(key)
+        if packaged is None:
+            self.say(f"{service.name}: packaging")
+            repositories = {
+                i.logical_id: f"{self.tooling.registry.host}/{self.names.repository(service.name, i.logical_id)}"
+                for i in service.images
+            }
+            content = canonical.encode(template.unpinned(source, repositories))
+            made = template.read(self.tooling.packager.package(folder, content, self.say).decode(), "the package")
+            packaged = _first(store, key, canonical.encode(made))
+        final = canonical.encode(template.pinned(json.loads(packaged), images))
+        sha256 = canonical.sha256(final)
+        store.put_once(names.template_key(sha256), final)
+        build = ServiceBuild(service.name, service.source_hash, tuple(sorted(images.items())), sha256)
+        record = canonical.encode(release.encode_build(build))
+        return _read_build(service.name, _first(store, names.build_key(service.name, service.source_hash), record))
+
+    def known(self, service: Service) -> ServiceBuild | None:
+        """Return the build of exactly this source, where anyone has made it before."""
+        record = self.tooling.store.get(names.build_key(service.name, service.source_hash))
+        if record is None:
+            return None
+        build = _read_build(service.name, record)
+        here = tuple(ref.repository.partition("/")[0] == self.tooling.registry.host for _, ref in build.images)
+        return build if all(here) else None
+
+    def make(self, service: Service) -> ServiceBuild:
+        """Ensure a service's build: its images, its packaged template, its record."""
+        if build := self.known(service):
+            self.say(f"{service.name}: nothing changed since it was built")
+            return build
+        images = {image.logical_id: self.ensure(service, image) for image in service.images}
+        return self.package(service, images)
+
+    def publish(self, builds: tuple[ServiceBuild, ...], clock: Clock) -> tuple[Release, bool]:
+        """Ensure the manifest; return the release and whether it is new."""
+        made = release.make(self.names.project, self.commit, builds)
+        key = names.release_key(made.release_id)
+        store = self.tooling.store
+        if store.get(key) is not None:
+            return made, False
+        who = {"by": self.tooling.caller, "at": clock.now()}
+        return made, store.put_once(key, release.encode(self.names.project, made, who))
+
+
+def find_release(store: Store, wanted: str) -> Release:
+    """Read a release by its name, or by as much of it as is unique; raises GateError."""
+    matches = [key for key in store.keys("releases/" + wanted) if key.endswith(".json")] if _is_hex(wanted) else []
+    if len(matches) != 1:
+        answer = f"{len(matches)} releases begin so" if matches else "there is no such release"
+        raise GateError(f"looking for release '{wanted}'", answer, "invoke status, or invoke release")
+    content = store.get(matches[0]) or b""
+    name = ReleaseId(matches[0].removeprefix("releases/").removesuffix(".json"))
+    return release.decode(content, name)
+
+
+def read_template(store: Store, build: ServiceBuild) -> bytes:
+    """Read a build's packaged template and verify it; raises GateError."""
+    content = store.get(names.template_key(build.template_sha256))
+    if content is None:
+        raise GateError(f"reading the packaged template of {build.name}", "it is not in the bucket", "invoke release")
+    release.verify_template(content, build)
+    return content
+
+
+def built_tags(maker: Maker, services: tuple[Service, ...]) -> dict[str, dict[str, str]]:
+    """Build every image of the services; return local tags by service and function."""
+    return {s.name: {i.logical_id: maker.build(s, i) for i in s.images} for s in services}
+
+
+def pushed_refs(maker: Maker, services: tuple[Service, ...]) -> dict[str, dict[str, ImageRef]]:
+    """Push every image of the services; return references by service and function."""
+    return {s.name: {i.logical_id: maker.push(s, i) for i in s.images} for s in services}
+
+
+def packaged(maker: Maker, services: tuple[Service, ...]) -> tuple[ServiceBuild, ...]:
+    """Package every service whose images are in the registry; raises RegistryError for one that is not."""
+    builds = []
+    for service in services:
+        images: dict[str, ImageRef] = {}
+        for image in service.images:
+            ref = maker.published(service, image)
+            if ref is None:
+                raise RegistryError(
+                    f"packaging {service.name}", f"{image.logical_id} is not in the registry", "invoke push"
+                )
+            images[image.logical_id] = ref
+        builds.append(maker.known(service) or maker.package(service, images))
+    return tuple(builds)
+
+
+def _source_tag(service: Service, image: ImageFunction) -> str:
+    return names.image_tag(dict(service.image_hashes)[image.logical_id])
+
+
+def _first(store: Store, key: str, content: bytes) -> bytes:
+    """Write a key once and return what it holds: ours, or that of whoever was first."""
+    if store.put_once(key, content):
+        return content
+    return store.get(key) or content
+
+
+def _read_build(name: str, record: bytes) -> ServiceBuild:
+    try:
+        return release.decode_build(name, json.loads(record))
+    except (ValueError, KeyError, AttributeError, LockstepError) as error:
+        raise GateError(
+            f"reading the build record of {name}", "it is damaged", "change a file and build again"
+        ) from error
+
+
+def _is_hex(text: str) -> bool:
+    return 4 <= len(text) <= 64 and all(c in "0123456789abcdef" for c in text)

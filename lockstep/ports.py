@@ -1,0 +1,234 @@
+"""What the use cases need of the outside, as Protocols. lockstep.testing ships a fake of each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from lockstep.model import (
+    AccountId,
+    Architecture,
+    Commit,
+    Digest,
+    ImageFunction,
+    ImageRef,
+    Service,
+    StackName,
+)
+
+if TYPE_CHECKING:
+    from lockstep.settings import Settings
+
+Say = Callable[[str], None]
+
+
+class Console(Protocol):
+    """Where words and results go. Words never mix with a JSON document."""
+
+    def say(self, line: str) -> None:
+        """Print one line of words."""
+
+    def complain(self, text: str) -> None:
+        """Print an error."""
+
+    def result(self, lines: tuple[str, ...], document: object) -> None:
+        """Print a result: its lines, or the document where JSON was asked for."""
+
+    def confirm(self, question: str) -> bool:
+        """Ask a yes-or-no question; False where nobody can answer."""
+
+
+class Clock(Protocol):
+    """Time, as far as it is shown to people."""
+
+    def seconds(self) -> float:
+        """A monotonic reading in seconds."""
+
+    def now(self) -> str:
+        """The time of day in UTC, ISO 8601."""
+
+
+class Images(Protocol):
+    """Local container images."""
+
+    def ping(self) -> str:
+        """The engine's version; raises BuildError where none answers."""
+
+    def has(self, tag: str) -> bool:
+        """Is there a local image with this tag?"""
+
+    def build(self, folder: Path, image: ImageFunction, tag: str, labels: Mapping[str, str], say: Say) -> None:
+        """Build an image of the service in `folder` and tag it; raises BuildError with the build's last words."""
+
+    def push(self, tag: str, say: Say) -> None:
+        """Push a tag with the registry login of the tooling account; raises RegistryError."""
+
+    def check(self, ref: ImageRef, architecture: Architecture) -> None:
+        """Read a pushed image back from its registry; raises BuildError for one that Lambda does not run."""
+
+
+class Registry(Protocol):
+    """The tooling account's ECR."""
+
+    @property
+    def host(self) -> str:
+        """Where images are pushed to."""
+
+    def find(self, repository: str, tag: str) -> ImageRef | None:
+        """The image that carries a tag; raises RegistryError where the repository is missing."""
+
+
+class Store(Protocol):
+    """The artifact bucket, where published files are written once."""
+
+    def get(self, key: str) -> bytes | None:
+        """The content of a key, None where there is none."""
+
+    def put_once(self, key: str, content: bytes) -> bool:
+        """Write a key that is not there; False, and nothing written, where it is."""
+
+    def keys(self, prefix: str) -> tuple[str, ...]:
+        """The keys that begin with a prefix, at most a thousand."""
+
+
+class Packager(Protocol):
+    """SAM's packaging."""
+
+    def package(self, folder: Path, template: bytes, say: Say) -> bytes:
+        """Build and upload whatever of a template in `folder` is no image; return the template that names it."""
+
+
+@dataclass(frozen=True)
+class StackState:
+    """What CloudFormation says of a stack: `resources` are physical ids by logical id, `functions` logical ids."""
+
+    status: str
+    tags: Mapping[str, str]
+    resources: Mapping[str, str]
+    functions: tuple[str, ...] = ()
+    outputs: Mapping[str, str] = field(default_factory=dict)
+
+
+class Stacks(Protocol):
+    """CloudFormation in one account."""
+
+    def describe(self, stack: StackName) -> StackState | None:
+        """A stack as it is now, None where there is none."""
+
+
+class AccountStacks(Stacks, Protocol):
+    """CloudFormation with the rights of an account's administrator, for bootstrap alone."""
+
+    def apply(self, stack: StackName, template: str, parameters: Mapping[str, str], tags: Mapping[str, str]) -> str:
+        """Create or update a stack and wait; return 'created', 'updated' or 'unchanged'. Raises StackError."""
+
+
+class Functions(Protocol):
+    """Lambda in one account."""
+
+    def image(self, function: str) -> Digest | None:
+        """The digest that a function runs; None where there is no such function or it is no image."""
+
+    def invoke(self, function: str, event: object) -> object:
+        """Call a function and return its answer as JSON holds it; raises DeployError where it fails."""
+
+
+class Sam(Protocol):
+    """SAM's deployment with one environment's credentials."""
+
+    def deploy(
+        self,
+        *,
+        stack: StackName,
+        template: bytes,
+        repositories: Mapping[str, str],
+        parameters: tuple[tuple[str, str], ...],
+        tags: tuple[tuple[str, str], ...],
+        say: Say,
+    ) -> None:
+        """Create or update the stack and wait; raises DeployError."""
+
+
+@dataclass(frozen=True)
+class Tooling:
+    """The tooling account, opened as the caller, who was proven to be in it."""
+
+    caller: str
+    images: Images
+    registry: Registry
+    store: Store
+    packager: Packager
+
+
+@dataclass(frozen=True)
+class Target:
+    """One environment's account, opened as a role that was proven to be in it."""
+
+    caller: str
+    stacks: Stacks
+    functions: Functions
+    sam: Sam
+
+
+@dataclass(frozen=True)
+class Releases:
+    """The tooling account as far as a deployment needs it: published files."""
+
+    caller: str
+    store: Store
+
+
+class Sandbox(Protocol):
+    """The embedded AWS on this machine."""
+
+    def start(self, say: Say) -> None:
+        """Start it and what it needs; nothing where it runs. Raises LockstepError."""
+
+    def stop(self, say: Say) -> None:
+        """End every process that `start` started; keep its state."""
+
+    def reset(self, say: Say) -> None:
+        """Stop it and forget its accounts."""
+
+    def status(self) -> Mapping[str, str | None]:
+        """`endpoint`, `engine`, `state`: what runs where, None where nothing does."""
+
+
+class Wiring(Protocol):
+    """Opens the outside, piece by piece, no piece before it is needed."""
+
+    root: Path
+    console: Console
+    clock: Clock
+
+    def settings(self) -> Settings:
+        """The settings in use; raises ConfigError."""
+
+    def which_aws(self) -> str:
+        """One line: which AWS is meant, and by which file."""
+
+    def services(self) -> tuple[Service, ...]:
+        """The catalog of services/; raises ConfigError."""
+
+    def commit(self) -> Commit:
+        """What the working tree was made from; raises ConfigError outside git."""
+
+    def tooling(self) -> Tooling:
+        """Open the tooling account as the caller; raises IdentityError where it is another account."""
+
+    def deployer(self, environment: str) -> tuple[Releases, Target]:
+        """Open an environment for a deployment, through its deployer role; raises IdentityError."""
+
+    def reader(self, environment: str) -> Target:
+        """Open an environment to look at it; raises IdentityError."""
+
+    def admin(self, account: AccountId) -> AccountStacks:
+        """Open an account with its administrator's profile, for bootstrap; raises IdentityError."""
+
+    def sandbox(self) -> Sandbox:
+        """The sandbox of this working tree."""
+
+    def tools(self) -> tuple[tuple[str, str | None, str], ...]:
+        """Each tool that is needed: name, version or None, and what to do where it is missing."""

@@ -1,0 +1,178 @@
+"""Turns plans, outcomes and status into lines for people and documents for programs. Pure."""
+
+from __future__ import annotations
+
+from lockstep.model import (
+    DeployStack,
+    EnvironmentStatus,
+    ImageRef,
+    Outcome,
+    Plan,
+    ProveAccount,
+    Release,
+    ServiceBuild,
+    SmokeOutcome,
+    Step,
+)
+
+Lines = tuple[str, ...]
+
+
+def short(name: str) -> str:
+    """The part of a hash that people read."""
+    return name.removeprefix("sha256:")[:12]
+
+
+def table(head: Lines, rows: list[Lines]) -> Lines:
+    """Lay out rows in columns under a head."""
+    widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
+    return tuple(
+        "  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in (head, *rows)
+    )
+
+
+def step(one: Step) -> str:
+    """Say one step of a plan."""
+    if isinstance(one, ProveAccount):
+        return f"be {one.role} in account {one.account}"
+    if isinstance(one, DeployStack):
+        return f"{one.change:9} {one.stack}: {one.reason}"
+    return f"smoke     {one.stack}: {one.event.name}"
+
+
+def plan_lines(plan: Plan) -> Lines:
+    """Say what a plan will do."""
+    head = f"Plan for {plan.environment.name}, release {short(plan.release)}:"
+    return (head, *(f"  {step(one)}" for one in plan.steps))
+
+
+def plan_document(plan: Plan, target: str) -> dict[str, object]:
+    """Return a plan as JSON: what a dry run would do."""
+    return {
+        "target": target,
+        "environment": plan.environment.name,
+        "release": plan.release,
+        "dry_run": True,
+        "services": [
+            {"name": one.service, "change": one.change.value, "reason": one.reason}
+            for one in plan.steps
+            if isinstance(one, DeployStack)
+        ],
+    }
+
+
+def outcome_lines(outcome: Outcome) -> Lines:
+    """Say what came of a plan; failures last, with what to do."""
+    where = outcome.plan.environment.name
+    lines = [f"{s.name}: {s.result} in {where} ({s.seconds:.1f} s)" for s in outcome.services]
+    lines += smoke_lines(outcome.smoke)
+    lines += [f"not started: {step(one)}" for one in outcome.not_started]
+    if outcome.exit_code == 0:
+        lines.append(f"{where} runs release {short(outcome.plan.release)}.")
+    else:
+        lines.append(f"{where} was not brought to release {short(outcome.plan.release)}.")
+    return tuple(lines)
+
+
+def outcome_document(outcome: Outcome, target: str) -> dict[str, object]:
+    """Return an outcome as JSON."""
+    return {
+        "target": target,
+        "environment": outcome.plan.environment.name,
+        "release": outcome.plan.release,
+        "services": [
+            {"name": s.name, "result": s.result.value, "seconds": round(s.seconds, 3)} for s in outcome.services
+        ],
+        "smoke": smoke_document(outcome.smoke),
+    }
+
+
+def smoke_lines(outcomes: tuple[SmokeOutcome, ...]) -> list[str]:
+    """Say how each smoke test ended."""
+    return [
+        f"{o.service}: smoke test '{o.name}' " + ("passed" if o.passed else f"FAILED: {o.difference}") for o in outcomes
+    ]
+
+
+def smoke_document(outcomes: tuple[SmokeOutcome, ...]) -> list[dict[str, object]]:
+    """Return smoke tests as JSON."""
+    return [{"service": o.service, "name": o.name, "passed": o.passed} for o in outcomes]
+
+
+def release_lines(release: Release, *, new: bool) -> Lines:
+    """Say what a release holds."""
+    head = f"Release {release.release_id} ({'new' if new else 'known already'}), commit {short(release.commit.sha)}"
+    dirty = "  the working tree differs from that commit"
+    body = tuple(f"  {build.name}: {name} {ref}" for build in release.services for name, ref in build.images)
+    return (head, *((dirty,) if release.commit.dirty else ()), *body)
+
+
+def release_document(release: Release, *, new: bool) -> dict[str, object]:
+    """Return a release as JSON."""
+    return {
+        "release": release.release_id,
+        "new": new,
+        "services": {build.name: build_document(build) for build in release.services},
+    }
+
+
+def build_document(build: ServiceBuild) -> dict[str, object]:
+    """Return one service's build as JSON."""
+    return {
+        "images": {name: str(ref) for name, ref in build.images},
+        "template_sha256": build.template_sha256,
+    }
+
+
+def images_lines(images: dict[str, dict[str, str]] | dict[str, dict[str, ImageRef]]) -> Lines:
+    """Say which image each function has."""
+    return tuple(f"{service}: {name} {ref}" for service, of in images.items() for name, ref in of.items())
+
+
+def images_document(
+    images: dict[str, dict[str, str]] | dict[str, dict[str, ImageRef]], target: str
+) -> dict[str, object]:
+    """Return images as JSON."""
+    services = {service: {"images": {name: str(ref) for name, ref in of.items()}} for service, of in images.items()}
+    return {"target": target, "services": services}
+
+
+def status_lines(environments: tuple[EnvironmentStatus, ...]) -> Lines:
+    """Lay out what runs where."""
+    rows: list[Lines] = []
+    for one in environments:
+        for service in one.services:
+            images = ", ".join(f"{name} {short(digest) if digest else 'gone'}" for name, digest in service.images)
+            rows.append(
+                (
+                    one.environment.name,
+                    service.name,
+                    service.status or "not deployed",
+                    short(service.release) if service.release else "-",
+                    images or "-",
+                )
+            )
+    return table(("ENVIRONMENT", "SERVICE", "STACK", "RELEASE", "RUNS"), rows)
+
+
+def status_document(environments: tuple[EnvironmentStatus, ...], target: str) -> dict[str, object]:
+    """Return what runs where as JSON."""
+    return {
+        "target": target,
+        "environments": [
+            {
+                "name": one.environment.name,
+                "account_id": one.environment.account,
+                "services": [
+                    {
+                        "name": s.name,
+                        "stack_status": s.status,
+                        "release": s.release,
+                        "images": dict(s.images),
+                    }
+                    for s in one.services
+                ],
+            }
+            for one in environments
+        ],
+    }

@@ -1,0 +1,145 @@
+"""Runs SAM: build and package for what is no image, deploy for a stack. Each run has a folder of its own.
+
+SAM ends with 1 for everything, so what it said is kept as the answer, and a deployment's end is never taken from it
+alone: execute.py asks the account afterwards.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from lockstep import process
+from lockstep.errors import BuildError, DeployError
+from lockstep.model import StackName
+from lockstep.names import ARTIFACTS_PREFIX
+from lockstep.ports import Say
+
+_QUIET = ("Managed S3 bucket", "Initiating deployment", "Waiting for stack")
+
+
+def build_argv(template: Path, base: Path, out: Path) -> tuple[str, ...]:
+    """Return the command that builds the zip functions and layers of a template in `base`."""
+    return ("sam", "build", "--template-file", str(template), "--base-dir", str(base), "--build-dir", str(out))
+
+
+def package_argv(template: Path, bucket: str, out: Path, region: str) -> tuple[str, ...]:
+    """Return the command that uploads what a built template names and writes the template that names the uploads."""
+    return (
+        "sam", "package", "--template-file", str(template), "--s3-bucket", bucket, "--s3-prefix", ARTIFACTS_PREFIX,
+        "--output-template-file", str(out), "--use-json", "--region", region, "--no-progressbar",
+    )  # fmt: skip
+
+
+def deploy_argv(
+    *,
+    template: Path,
+    stack: StackName,
+    bucket: str,
+    prefix: str,
+    region: str,
+    role: str,
+    repositories: Mapping[str, str],
+    parameters: tuple[tuple[str, str], ...],
+    tags: tuple[tuple[str, str], ...],
+) -> tuple[str, ...]:
+    """Return the command that brings a stack to a packaged template, made by the execution role."""
+    images = tuple(f"{name}={repository}" for name, repository in sorted(repositories.items()))
+    return (
+        "sam", "deploy", "--template-file", str(template), "--stack-name", stack,
+        "--s3-bucket", bucket, "--s3-prefix", prefix, "--region", region, "--role-arn", role,
+        "--capabilities", "CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND",
+        "--no-confirm-changeset", "--no-fail-on-empty-changeset", "--no-progressbar",
+        *(part for image in images for part in ("--image-repositories", image)),
+        *(("--parameter-overrides", *(override(*p) for p in parameters)) if parameters else ()),
+        *(("--tags", *(override(*t) for t in tags)) if tags else ()),
+    )  # fmt: skip
+
+
+def override(key: str, value: str) -> str:
+    """Return `Key=Value` as SAM reads it: the value in double quotes, which protect spaces and equal signs."""
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'{key}="{escaped}"'
+
+
+@dataclass(frozen=True)
+class Sam:
+    """SAM with one caller's credentials, which reach it by its environment only."""
+
+    env: Mapping[str, str]
+    region: str
+    bucket: str
+    prefix: str = ""
+    role: str = ""
+    account: str = ""
+
+    def package(self, folder: Path, template: bytes, say: Say) -> bytes:
+        """Build and upload whatever of `template` is no image; return the packaged template as JSON.
+
+        Paths in it are relative to `folder`. Raises BuildError with SAM's last words.
+        """
+        with tempfile.TemporaryDirectory(prefix="lockstep-") as scratch:
+            here = Path(scratch)
+            source, built, out = here / "template.json", here / "build", here / "packaged.json"
+            source.write_bytes(template)
+            commands = (
+                build_argv(source, folder, built),
+                package_argv(built / "template.yaml", self.bucket, out, self.region),
+            )
+            for argv in commands:
+                ended = process.run(argv, self.env, cwd=here, on_line=None)
+                if ended.status != 0:
+                    raise BuildError(
+                        f"running sam {argv[1]} for {folder.name}", last_words(ended.output), "invoke doctor"
+                    )
+            say(f"  packaged {folder.name}")
+            return out.read_bytes()
+
+    def deploy(
+        self,
+        *,
+        stack: StackName,
+        template: bytes,
+        repositories: Mapping[str, str],
+        parameters: tuple[tuple[str, str], ...],
+        tags: tuple[tuple[str, str], ...],
+        say: Say,
+    ) -> None:
+        """Create or update the stack and wait; SAM's lines go to `say`. Raises DeployError with the first reason."""
+        with tempfile.TemporaryDirectory(prefix="lockstep-") as scratch:
+            file = Path(scratch) / "template.json"
+            file.write_bytes(template)
+            argv = deploy_argv(
+                template=file,
+                stack=stack,
+                bucket=self.bucket,
+                prefix=f"{self.prefix}/{stack}",
+                region=self.region,
+                role=self.role,
+                repositories=repositories,
+                parameters=parameters,
+                tags=tags,
+            )
+            ended = process.run(argv, self.env, cwd=Path(scratch), on_line=lambda line: _progress(line, say))
+        if ended.status != 0:
+            raise DeployError(
+                f"deploying {stack} in account {self.account}, {self.region}", last_words(ended.output), "invoke status"
+            )
+
+
+def last_words(output: str) -> str:
+    """Return what SAM's output says went wrong: the reason of the first failed resource, else its last line."""
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    errors = [line for line in lines if line.startswith("Error:")]
+    failed = [" ".join(line.split()) for line in lines if line.startswith(("CREATE_FAILED", "UPDATE_FAILED"))]
+    parts = [*failed[:1], *errors[-1:]] or lines[-1:]
+    return " | ".join(parts)[:600] or "it said nothing"
+
+
+def _progress(line: str, say: Say) -> None:
+    """Show the lines that tell of a resource; the rest of SAM's tables are frames and repetitions."""
+    words = line.split()
+    if words and words[0].endswith(("_IN_PROGRESS", "_COMPLETE", "_FAILED")):
+        say("  " + " ".join(words))

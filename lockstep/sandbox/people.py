@@ -1,0 +1,134 @@
+"""Who there is in the sandbox: an administrator of each account, and the people that the configuration names.
+
+In a company an identity provider does this. The sandbox makes an IAM user for each user ARN that the configuration
+lists, with no rights but to take the roles that list it, and writes the profiles that the tasks use.
+"""
+
+from __future__ import annotations
+
+import configparser
+import io
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from lockstep.aws.session import Reach, answers, code_of, open_session
+from lockstep.settings import Settings
+
+# The emulator takes an account's id with this secret for the root of that account.
+_ROOT_SECRET = "test"  # noqa: S105 - the emulator's own default, good on this machine only
+
+
+@dataclass(frozen=True)
+class Profiles:
+    """The sandbox's own AWS files. The person's are never read or written."""
+
+    folder: Path
+
+    @property
+    def config(self) -> Path:
+        """Where the profiles are."""
+        return self.folder / "config"
+
+    @property
+    def credentials(self) -> Path:
+        """Where their keys are."""
+        return self.folder / "credentials"
+
+
+def seed(settings: Settings, profiles: Profiles, endpoint: str) -> None:
+    """Make the people and their profiles; what is there already stays."""
+    profiles.folder.mkdir(parents=True, exist_ok=True)
+    keys = {
+        profile: {"aws_access_key_id": account, "aws_secret_access_key": _ROOT_SECRET}
+        for account, profile in _administrators(settings).items()
+    }
+    _write(profiles.credentials, keys | _read(profiles.credentials))
+    _write_config(settings, profiles, endpoint)
+    reach = Reach(settings.region, endpoint, profiles.config, profiles.credentials)
+    admin = open_session(reach, settings.tooling.admin_profile, "seeding the sandbox").client("iam")
+    for person, roles in people(settings).items():
+        if made := _make(admin, person, roles):
+            keys[_keys_profile(settings, person)] = made
+    _write(profiles.credentials, _read(profiles.credentials) | keys)
+
+
+def people(settings: Settings) -> dict[str, tuple[str, ...]]:
+    """Return the users of the tooling account that the configuration names, each with the roles that list it."""
+    names = settings.names
+    found: dict[str, list[str]] = {}
+    listed = [(arn, names.developer_role) for arn in settings.tooling.developers]
+    listed += [(arn, names.deployer_role(t.name)) for t in settings.targets for arn in t.deployers]
+    for arn, role in listed:
+        if f":{names.tooling}:user/" in arn:
+            found.setdefault(arn.rsplit("/", 1)[-1], []).append(role)
+    return {person: tuple(roles) for person, roles in found.items()}
+
+
+def _administrators(settings: Settings) -> dict[str, str]:
+    found = {settings.tooling.account: settings.tooling.admin_profile}
+    found |= {target.account: target.admin_profile for target in settings.targets}
+    return {str(account): profile for account, profile in found.items() if profile}
+
+
+def _profile(settings: Settings, person: str) -> str:
+    return f"{settings.project}-sandbox-{person}"
+
+
+def _keys_profile(settings: Settings, person: str) -> str:
+    """Return the profile that holds a person's keys: a developer's own profile takes the developer role with them."""
+    return _profile(settings, person) + ("-keys" if _is_developer(settings, person) else "")
+
+
+def _is_developer(settings: Settings, person: str) -> bool:
+    return any(arn.endswith(f":user/{person}") for arn in settings.tooling.developers)
+
+
+def _make(iam: Any, person: str, roles: tuple[str, ...]) -> dict[str, str] | None:  # noqa: ANN401 - a boto3 client
+    """Make a user who may take `roles` and no more; return its keys, or None where it is there already."""
+    with answers(f"making the sandbox's user {person}"):
+        try:
+            iam.create_user(UserName=person)
+        except ClientError as error:
+            if code_of(error) == "EntityAlreadyExists":
+                return None
+            raise
+        allowed = {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": list(roles)}
+        document = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
+        iam.put_user_policy(UserName=person, PolicyName="take-roles", PolicyDocument=document)
+        key = iam.create_access_key(UserName=person)["AccessKey"]
+    return {"aws_access_key_id": key["AccessKeyId"], "aws_secret_access_key": key["SecretAccessKey"]}
+
+
+def _write_config(settings: Settings, profiles: Profiles, endpoint: str) -> None:
+    common = {"region": settings.region, "endpoint_url": endpoint}
+    sections: dict[str, dict[str, str]] = {f"profile {p}": common for p in _administrators(settings).values()}
+    for person in people(settings):
+        keys = _keys_profile(settings, person)
+        sections[f"profile {keys}"] = common
+        if _is_developer(settings, person):
+            role = {"role_arn": settings.names.developer_role, "role_session_name": person, "source_profile": keys}
+            sections[f"profile {_profile(settings, person)}"] = common | role
+    _write(profiles.config, sections)
+
+
+def _read(file: Path) -> dict[str, dict[str, str]]:
+    parser = configparser.ConfigParser(interpolation=None)
+    parser.read(file)
+    return {section: dict(parser[section]) for section in parser.sections()}
+
+
+def _write(file: Path, sections: Mapping[str, Mapping[str, str]]) -> None:
+    parser = configparser.ConfigParser(interpolation=None)
+    parser.read_dict(sections)
+    text = io.StringIO()
+    parser.write(text)
+    # Readable by its owner from the first byte on, as AWS's own tools write it.
+    handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(handle, "w", encoding="utf-8") as out:
+        out.write(text.getvalue())

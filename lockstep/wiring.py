@@ -1,0 +1,275 @@
+"""Constructs the real adapters. The only place that does, and with settings.py the only one that reads the environment.
+
+Nothing is opened before it is asked for, and no account before its caller is proven to be in it.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, NoReturn
+
+from lockstep import ports, process
+from lockstep.console import Console
+from lockstep.errors import ConfigError, IdentityError
+from lockstep.model import AccountId, Commit, Service
+
+if TYPE_CHECKING:
+    from lockstep.aws.session import Reach, Session
+    from lockstep.sandbox.server import Server
+    from lockstep.settings import Settings
+
+PROFILE_CURE = "set tooling.profile in the configuration, or pass --profile"
+
+
+class RealClock:
+    """The machine's clock."""
+
+    def seconds(self) -> float:
+        """A monotonic reading in seconds."""
+        return time.monotonic()
+
+    def now(self) -> str:
+        """The time of day in UTC, ISO 8601."""
+        return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def read_environment() -> dict[str, str]:
+    """Return this process's environment, with this interpreter's own tools first on the PATH."""
+    environ = dict(os.environ)
+    environ["PATH"] = os.pathsep.join((str(Path(sys.executable).parent), environ.get("PATH", os.defpath)))
+    return environ
+
+
+def end_on_termination() -> None:
+    """Let SIGTERM, which CodeBuild sends when it stops a build, end the run with exit code 143."""
+
+    def end(_signal: int, _frame: FrameType | None) -> NoReturn:
+        raise SystemExit(143)
+
+    signal.signal(signal.SIGTERM, end)
+
+
+@dataclass(frozen=True)
+class RealWiring:
+    """The outside of the working tree at `root`, as the person or job with `profile`."""
+
+    root: Path
+    as_json: bool = False
+    profile: str | None = None
+    environ: Mapping[str, str] = field(default_factory=read_environment, repr=False)
+    clock: ports.Clock = field(default_factory=RealClock)
+
+    @cached_property
+    def console(self) -> ports.Console:
+        """Where words and results go."""
+        return Console(self.as_json)
+
+    @cached_property
+    def _settings(self) -> Settings:
+        from lockstep import settings
+
+        return settings.load(settings.find(self.root, self.environ), self.root)
+
+    def settings(self) -> Settings:
+        """Return the settings in use; raises ConfigError."""
+        return self._settings
+
+    @cached_property
+    def _server(self) -> Server:
+        from lockstep.images import Images
+        from lockstep.sandbox.server import Server
+
+        return Server(self.root, self.environ, self.settings(), Images)
+
+    def sandbox(self) -> ports.Sandbox:
+        """Return the sandbox of this working tree; raises ConfigError where the configuration means real accounts."""
+        if not self.settings().sandbox:
+            raise ConfigError(
+                "using the sandbox",
+                f"{self.settings().path} names real accounts",
+                "unset LOCKSTEP_CONFIG, or move the file away",
+            )
+        return self._server
+
+    def which_aws(self) -> str:
+        """Return one line: which AWS is meant, and by which file."""
+        settings = self.settings()
+        if settings.sandbox:
+            return f"AWS: the sandbox on this machine ({settings.path})"
+        where = f"tooling account {settings.tooling.account}, {settings.region}"
+        return f"AWS: {settings.project} in {where} ({settings.path})"
+
+    def services(self) -> tuple[Service, ...]:
+        """Return the catalog of services/; raises ConfigError."""
+        from lockstep import catalog, settings
+        from lockstep.images import context_files
+
+        services = catalog.load(self.root, context_files)
+        settings.check_services(self.settings(), [service.name for service in services])
+        return services
+
+    def commit(self) -> Commit:
+        """Return what the working tree was made from; raises ConfigError outside git."""
+        from lockstep import git
+
+        return git.commit(self.root, process.child_environment(self.environ))
+
+    @cached_property
+    def _reach(self) -> Reach:
+        from lockstep.aws.session import Reach
+
+        settings = self.settings()
+        for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+            if self.environ.get(name, settings.region) != settings.region:
+                raise ConfigError(
+                    f"using region {settings.region}, which {settings.path} says",
+                    f"{name} says {self.environ[name]}",
+                    f"unset {name}, or correct the configuration",
+                )
+        if not settings.sandbox:
+            return Reach(settings.region)
+        files = self._server.profiles
+        return Reach(settings.region, self._server.endpoint(), files.config, files.credentials)
+
+    @cached_property
+    def _base(self) -> tuple[Session, str]:
+        from lockstep.aws.session import open_session
+
+        settings = self.settings()
+        profile = self.profile or settings.tooling.profile
+        who = f"profile {profile}" if profile else "the machine's own credentials"
+        purpose = f"opening the tooling account with {who}"
+        session = open_session(self._reach, profile, purpose)
+        return session, session.prove(AccountId(settings.tooling.account), purpose)
+
+    @property
+    def _registry_host(self) -> str:
+        settings = self.settings()
+        return self._server.registry() if settings.sandbox else settings.names.registry
+
+    @property
+    def _engine(self) -> str:
+        """The Docker engine that images are built with."""
+        from lockstep.sandbox import engine
+
+        own = engine.recorded(self.root / ".lockstep")
+        if own and engine.answers(own.host):
+            return own.host
+        return engine.find(self.environ) or f"unix://{engine.SYSTEM_SOCKET}"
+
+    def tooling(self) -> ports.Tooling:
+        """Open the tooling account as the caller; raises IdentityError where it is another account."""
+        from lockstep.aws.ecr import Registry
+        from lockstep.aws.s3 import Bucket
+        from lockstep.images import Images
+        from lockstep.sam import Sam
+
+        session, caller = self._base
+        settings = self.settings()
+        registry = Registry(session, self._registry_host)
+        return ports.Tooling(
+            caller=caller,
+            images=Images(self._engine, registry.login),
+            registry=registry,
+            store=Bucket(session, settings.names.bucket, settings.names.tooling),
+            packager=Sam(self._sam_environment(session), settings.region, settings.names.bucket),
+        )
+
+    def deployer(self, environment: str) -> tuple[ports.Releases, ports.Target]:
+        """Open an environment for a deployment, through its deployer role; raises IdentityError.
+
+        A caller who already is the deployer, as in CodeBuild, assumes nothing in tooling.
+        """
+        from lockstep.aws.s3 import Bucket
+
+        settings = self.settings()
+        target = settings.environment(environment)
+        names = settings.names
+        role = names.deployer_role(environment)
+        session, caller = self._base
+        if f":assumed-role/{role.rsplit('/', 1)[-1]}/" not in caller:
+            cure = f"have {environment}.deployers in {settings.path} name you, then invoke bootstrap"
+            session = session.assume(role, caller, cure)
+            caller = session.prove(names.tooling, f"opening the tooling account as {role}")
+        store = Bucket(session, names.bucket, names.tooling)
+        deploy = names.deploy_role(environment, target.value.account)
+        inner = session.assume(deploy, caller, f"invoke bootstrap, which makes {deploy} trust {role}")
+        return ports.Releases(caller, store), self._target(inner, environment)
+
+    def reader(self, environment: str) -> ports.Target:
+        """Open an environment to look at it; raises IdentityError."""
+        settings = self.settings()
+        session, caller = self._base
+        role = settings.names.status_role(environment, settings.environment(environment).value.account)
+        return self._target(session.assume(role, caller, "invoke bootstrap"), environment)
+
+    def _target(self, session: Session, environment: str) -> ports.Target:
+        from lockstep.aws.cloudformation import Stacks
+        from lockstep.aws.lambda_ import Functions
+        from lockstep.sam import Sam
+
+        settings = self.settings()
+        account = settings.environment(environment).value.account
+        caller = session.prove(account, f"opening {environment}")
+        return ports.Target(
+            caller=caller,
+            stacks=Stacks(session, account, self._poll),
+            functions=Functions(session, account),
+            sam=Sam(
+                env=self._sam_environment(session),
+                region=settings.region,
+                bucket=settings.names.bucket,
+                prefix=settings.names.environment_prefix(account),
+                role=settings.names.execution_role(environment, account),
+                account=account,
+            ),
+        )
+
+    def admin(self, account: AccountId) -> ports.AccountStacks:
+        """Open an account with its administrator's profile, for bootstrap; raises IdentityError."""
+        from lockstep.aws.cloudformation import Stacks
+        from lockstep.aws.session import open_session
+
+        settings = self.settings()
+        owners = {AccountId(settings.tooling.account): ("tooling", settings.tooling.admin_profile)}
+        owners |= {t.value.account: (t.name, t.admin_profile) for t in settings.targets}
+        where, profile = owners[account]
+        if profile is None:
+            raise IdentityError(
+                f"opening account {account} to bootstrap {where}",
+                f"{settings.path} names no admin_profile for it",
+                f"set admin_profile of {where}",
+            )
+        purpose = f"opening {where} with profile {profile}"
+        session = open_session(self._reach, profile, purpose)
+        session.prove(account, purpose)
+        return Stacks(session, account, self._poll)
+
+    @property
+    def _poll(self) -> float:
+        """Seconds between two looks at a stack: AWS throttles, this machine does not."""
+        return 0.05 if self.settings().sandbox else 3.0
+
+    def _sam_environment(self, session: Session) -> dict[str, str]:
+        return process.child_environment(
+            self.environ,
+            **session.child_environment(),
+            SAM_CLI_TELEMETRY="0",
+            SAM_CLI_POLL_DELAY=str(self._poll),
+            PYTHONUTF8="1",
+        )
+
+    def tools(self) -> tuple[tuple[str, str | None, str], ...]:
+        """Return each tool that is needed: name, version or None, and what to do where it is missing."""
+        from lockstep.doctor import tools
+
+        return tools(process.child_environment(self.environ), self._engine)

@@ -1,0 +1,195 @@
+"""The door: tasks, their flags and their help. What they do is in lockstep/app.py."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from invoke import Collection, Context, task
+
+if TYPE_CHECKING:
+    from lockstep.ports import Wiring
+
+ROOT = Path(__file__).parent
+JSON = "print one JSON document on stdout; words go to stderr"
+PROFILE = "AWS profile to start from, instead of tooling.profile"
+SERVICE = "only this service; may be given more than once"
+ENV = "the environment's name"
+
+
+def _open(c: Context, json: bool, profile: str | None = None) -> Wiring:
+    """Open the outside: the real one, or in a test the one that its configuration holds."""
+    from lockstep import wiring
+
+    wiring.end_on_termination()
+    wire: Any = c.config.get("wiring", wiring.RealWiring)
+    opened: Wiring = wire(ROOT, as_json=json, profile=profile)
+    return opened
+
+
+@task(help={"json": JSON, "profile": PROFILE})
+def doctor(c: Context, profile: str | None = None, json: bool = False) -> None:
+    """Check tools, engine, configuration and credentials.
+
+    Example: invoke doctor
+    """
+    from lockstep import app
+
+    sys.exit(app.doctor(_open(c, json, profile)))
+
+
+@task(iterable=["service"], help={"service": SERVICE, "json": JSON, "profile": PROFILE})
+def build(c: Context, service: list[str], profile: str | None = None, json: bool = False) -> None:
+    """Build the services' images on this machine.
+
+    Example: invoke build
+    """
+    from lockstep import app
+
+    sys.exit(app.build(_open(c, json, profile), service))
+
+
+@task(iterable=["service"], help={"service": SERVICE, "json": JSON, "profile": PROFILE})
+def push(c: Context, service: list[str], profile: str | None = None, json: bool = False) -> None:
+    """Push built images to the tooling account.
+
+    Example: invoke push
+    """
+    from lockstep import app
+
+    sys.exit(app.push(_open(c, json, profile), service))
+
+
+@task(iterable=["service"], help={"service": SERVICE, "json": JSON, "profile": PROFILE})
+def package(c: Context, service: list[str], profile: str | None = None, json: bool = False) -> None:
+    """Package templates, each image by its digest.
+
+    Example: invoke package
+    """
+    from lockstep import app
+
+    sys.exit(app.package(_open(c, json, profile), service))
+
+
+@task(help={"json": JSON, "profile": PROFILE})
+def release(c: Context, profile: str | None = None, json: bool = False) -> None:
+    """Build, push, package and publish a release.
+
+    Example: invoke release
+    """
+    from lockstep import app
+
+    sys.exit(app.release(_open(c, json, profile)))
+
+
+@task(
+    iterable=["service"],
+    help={
+        "env": ENV,
+        "release": "deploy this release (its name, or the start of it); default: one made from the working tree",
+        "service": SERVICE,
+        "dry-run": "show the plan and change nothing in the environment",
+        "profile": PROFILE,
+        "json": JSON,
+    },
+)
+def deploy(
+    c: Context,
+    env: str,
+    service: list[str],
+    release: str | None = None,
+    dry_run: bool = False,
+    profile: str | None = None,
+    json: bool = False,
+) -> None:
+    """Bring an environment to a release, smoke-test it.
+
+    Example: invoke deploy --env test
+    """
+    from lockstep import app
+
+    sys.exit(app.deploy(_open(c, json, profile), env, release, service, dry_run=dry_run))
+
+
+@task(iterable=["service"], help={"env": ENV, "service": SERVICE, "profile": PROFILE, "json": JSON})
+def smoke(c: Context, env: str, service: list[str], profile: str | None = None, json: bool = False) -> None:
+    """Run the smoke tests in an environment.
+
+    Example: invoke smoke --env test
+    """
+    from lockstep import app
+
+    sys.exit(app.smoke(_open(c, json, profile), env, service))
+
+
+@task(help={"json": JSON, "profile": PROFILE})
+def status(c: Context, profile: str | None = None, json: bool = False) -> None:
+    """Show what runs in every environment.
+
+    Example: invoke status
+    """
+    from lockstep import app
+
+    sys.exit(app.status(_open(c, json, profile)))
+
+
+@task(
+    help={"yes": "apply without asking", "dry-run": "show the plan and change nothing", "json": JSON},
+)
+def bootstrap(c: Context, yes: bool = False, dry_run: bool = False, json: bool = False) -> None:
+    """Set up the accounts: roles, bucket, key, images.
+
+    Example: invoke bootstrap
+    """
+    from lockstep import app
+
+    sys.exit(app.bootstrap(_open(c, json), yes=yes, dry_run=dry_run))
+
+
+@task(help={"json": JSON})
+def start(c: Context, json: bool = False) -> None:
+    """Start the AWS on this machine.
+
+    Example: invoke sandbox.start
+    """
+    from lockstep import app
+
+    sys.exit(app.sandbox_start(_open(c, json)))
+
+
+@task(help={"json": JSON})
+def stop(c: Context, json: bool = False) -> None:
+    """Stop the AWS on this machine; keep its accounts.
+
+    Example: invoke sandbox.stop
+    """
+    from lockstep import app
+
+    sys.exit(app.sandbox_stop(_open(c, json)))
+
+
+@task(help={"json": JSON})
+def reset(c: Context, json: bool = False) -> None:
+    """Stop the AWS on this machine; forget its accounts.
+
+    Example: invoke sandbox.reset
+    """
+    from lockstep import app
+
+    sys.exit(app.sandbox_reset(_open(c, json)))
+
+
+@task(name="status", help={"json": JSON})
+def sandbox_status(c: Context, json: bool = False) -> None:
+    """Show what of the AWS on this machine runs.
+
+    Example: invoke sandbox.status
+    """
+    from lockstep import app
+
+    sys.exit(app.sandbox_status(_open(c, json)))
+
+
+namespace = Collection(doctor, build, push, package, release, deploy, smoke, status, bootstrap)
+namespace.add_collection(Collection("sandbox", start, stop, reset, sandbox_status))
