@@ -92,8 +92,8 @@ class Maker:
                 for i in service.images
             }
             content = canonical.encode(template.unpinned(source, repositories))
-            made = template.read(self.tooling.packager.package(folder, content, self.say).decode(), "the package")
-            packaged = _first(store, key, canonical.encode(made))
+            made = self.tooling.packager.package(folder, content, repositories, self.say)
+            packaged = _first(store, key, canonical.encode(json.loads(made)))
         final = canonical.encode(template.pinned(json.loads(packaged), images))
         sha256 = canonical.sha256(final)
         store.put_once(names.template_key(sha256), final)

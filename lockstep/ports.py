@@ -96,7 +96,7 @@ class Store(Protocol):
 class Packager(Protocol):
     """SAM's packaging."""
 
-    def package(self, folder: Path, template: bytes, say: Say) -> bytes:
+    def package(self, folder: Path, template: bytes, repositories: Mapping[str, str], say: Say) -> bytes:
         """Build and upload whatever of a template in `folder` is no image; return the template that names it."""
 
 

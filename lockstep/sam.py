@@ -17,19 +17,19 @@ from lockstep.model import StackName
 from lockstep.names import ARTIFACTS_PREFIX
 from lockstep.ports import Say
 
-_QUIET = ("Managed S3 bucket", "Initiating deployment", "Waiting for stack")
-
-
 def build_argv(template: Path, base: Path, out: Path) -> tuple[str, ...]:
     """Return the command that builds the zip functions and layers of a template in `base`."""
     return ("sam", "build", "--template-file", str(template), "--base-dir", str(base), "--build-dir", str(out))
 
 
-def package_argv(template: Path, bucket: str, out: Path, region: str) -> tuple[str, ...]:
+def package_argv(
+    template: Path, bucket: str, out: Path, region: str, repositories: Mapping[str, str]
+) -> tuple[str, ...]:
     """Return the command that uploads what a built template names and writes the template that names the uploads."""
     return (
         "sam", "package", "--template-file", str(template), "--s3-bucket", bucket, "--s3-prefix", ARTIFACTS_PREFIX,
         "--output-template-file", str(out), "--use-json", "--region", region, "--no-progressbar",
+        *image_repository(repositories),
     )  # fmt: skip
 
 
@@ -46,16 +46,23 @@ def deploy_argv(
     tags: tuple[tuple[str, str], ...],
 ) -> tuple[str, ...]:
     """Return the command that brings a stack to a packaged template, made by the execution role."""
-    images = tuple(f"{name}={repository}" for name, repository in sorted(repositories.items()))
     return (
         "sam", "deploy", "--template-file", str(template), "--stack-name", stack,
         "--s3-bucket", bucket, "--s3-prefix", prefix, "--region", region, "--role-arn", role,
         "--capabilities", "CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND",
         "--no-confirm-changeset", "--no-fail-on-empty-changeset", "--no-progressbar",
-        *(part for image in images for part in ("--image-repositories", image)),
+        *image_repository(repositories),
         *(("--parameter-overrides", *(override(*p) for p in parameters)) if parameters else ()),
         *(("--tags", *(override(*t) for t in tags)) if tags else ()),
     )  # fmt: skip
+
+
+def image_repository(repositories: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the option by which SAM wants a repository for image functions.
+
+    It must be there although SAM pushes nothing: every image is in its repository already, and named by digest.
+    """
+    return ("--image-repository", min(repositories.values())) if repositories else ()
 
 
 def override(key: str, value: str) -> str:
@@ -75,7 +82,7 @@ class Sam:
     role: str = ""
     account: str = ""
 
-    def package(self, folder: Path, template: bytes, say: Say) -> bytes:
+    def package(self, folder: Path, template: bytes, repositories: Mapping[str, str], say: Say) -> bytes:
         """Build and upload whatever of `template` is no image; return the packaged template as JSON.
 
         Paths in it are relative to `folder`. Raises BuildError with SAM's last words.
@@ -86,7 +93,7 @@ class Sam:
             source.write_bytes(template)
             commands = (
                 build_argv(source, folder, built),
-                package_argv(built / "template.yaml", self.bucket, out, self.region),
+                package_argv(built / "template.yaml", self.bucket, out, self.region, repositories),
             )
             for argv in commands:
                 ended = process.run(argv, self.env, cwd=here, on_line=None)

@@ -42,7 +42,8 @@ class Registry:
                         f"looking for the repository {repository}", code_of(error), "invoke bootstrap"
                     ) from error
                 raise
-        return ImageRef(f"{self.host}/{repository}", digest(found["imageDetails"][0]["imageDigest"]))
+        details = found["imageDetails"]
+        return ImageRef(f"{self.host}/{repository}", digest(details[0]["imageDigest"])) if details else None
 
     def login(self) -> tuple[str, str]:
         """Return a user name and a password that the registry takes for twelve hours."""

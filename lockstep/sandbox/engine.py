@@ -1,9 +1,8 @@
-"""The Docker engine of the sandbox. Uses one that answers; else starts one of its own, stops only that.
+"""The Docker engine of the sandbox. Uses one that answers; else starts one of its own, and stops only that.
 
 The images and the log of its own lie in `<folder>/engine` and outlive it. Its socket and runtime files lie in
 `/run/lockstep-<hash of the folder>`: a unix socket's path has at most 107 bytes, and a clone may lie deep.
-Asks an engine only whether it is there (docs.docker.com/reference/api/engine: GET /_ping); builds and runs
-nothing in it.
+Asks an engine only whether it is there (docs.docker.com/reference/api/engine: GET /_ping); runs nothing in it.
 """
 
 from __future__ import annotations
@@ -19,21 +18,16 @@ import shutil
 import signal
 import socket
 import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from lockstep import process
 from lockstep.errors import BuildError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-
-    from lockstep.ports import Say
+from lockstep.ports import Say
 
 SYSTEM_SOCKET = Path("/var/run/docker.sock")
-DESKTOP_SOCKET = ".docker/run/docker.sock"  # below the home folder: Docker Desktop
 BRIDGE, LOG, STATE = "docker0", "dockerd.log", "state.json"
 PACKAGES = {"dockerd": "docker.io", "iptables": "iptables", "debootstrap": "debootstrap"}
 ADMIN_PATH = "/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin"
@@ -51,12 +45,13 @@ class EngineState:
 
 @dataclass(frozen=True)
 class Machine:
-    """What decides whether an engine can be started and installed here."""
+    """What decides whether an engine can be started and installed here; `path` is where its tools are."""
 
     system: str
     distribution: frozenset[str]
     is_root: bool
     socket: Path = SYSTEM_SOCKET
+    path: str = ADMIN_PATH
 
     @classmethod
     def this(cls, release: Path = Path("/etc/os-release")) -> Machine:
@@ -68,8 +63,7 @@ class Machine:
 
 def distribution(release: str) -> frozenset[str]:
     """Return the names of a distribution and of those it is like, from the text of its os-release."""
-    values = re.findall(r"^(?:ID|ID_LIKE)=(.*)$", release, re.MULTILINE)
-    return frozenset(name for value in values for name in value.strip(" \"'").split())
+    return frozenset(re.findall(r"[\w.-]+", " ".join(re.findall(r"^(?:ID|ID_LIKE)=(.*)$", release, re.MULTILINE))))
 
 
 def answers(host: str) -> bool:
@@ -89,14 +83,14 @@ def answers(host: str) -> bool:
 
 
 def find(env: Mapping[str, str], system_socket: Path = SYSTEM_SOCKET) -> str | None:
-    """Return the DOCKER_HOST url of an engine that answers, or None.
+    """Return the DOCKER_HOST url of an engine that answers, Docker Desktop's among them, or None.
 
     Where DOCKER_HOST is set, no other is asked; one behind npipe, ssh or TLS is taken as it is, unasked.
     """
     named = env.get("DOCKER_HOST", "")
     if named and (urlsplit(named).scheme not in {"unix", "tcp", "http"} or env.get("DOCKER_TLS_VERIFY")):
         return named
-    sockets = (system_socket, Path(env.get("HOME") or "/", DESKTOP_SOCKET))
+    sockets = (system_socket, Path(env.get("HOME") or "/", ".docker/run/docker.sock"))
     hosts = (named,) if named else tuple(f"unix://{path}" for path in sockets if path.exists())
     return next((host for host in hosts if answers(host)), None)
 
@@ -126,9 +120,9 @@ def daemon_argv(folder: Path) -> tuple[str, ...]:
     return ("dockerd", *where, "--host", own_host(folder))
 
 
-def admin_environment(env: Mapping[str, str], **extra: str) -> dict[str, str]:
+def admin_environment(env: Mapping[str, str], tools: str = ADMIN_PATH, **extra: str) -> dict[str, str]:
     """Return a child's environment that finds dockerd and its like, often not on a plain user's PATH."""
-    path = ":".join(part for part in (env.get("PATH", ""), ADMIN_PATH) if part)
+    path = ":".join(part for part in (env.get("PATH", ""), tools) if part)
     return process.child_environment(env, PATH=path, **extra)
 
 
@@ -146,8 +140,7 @@ def ensure(folder: Path, env: Mapping[str, str], say: Say, machine: Machine | No
         raise BuildError(f"no Docker engine answers at {named}", cure="start it, or unset DOCKER_HOST")
     if own is None or not is_running(own.pid, daemon_argv(folder)):
         provide(("dockerd", "iptables"), env, say, here)
-        # Where systemd runs, installing the package has started its service.
-        if host := find(env, here.socket):
+        if host := find(env, here.socket):  # where systemd runs, installing the package has started its service
             return EngineState(host)
         if not here.is_root:
             raise BuildError("no Docker engine answers", "only root can start one", "start Docker; try again")
@@ -160,16 +153,17 @@ def provide(tools: Sequence[str], env: Mapping[str, str], say: Say, machine: Mac
 
     Installs all of PACKAGES at once, since fetching the lists is slow. Raises BuildError where it cannot.
     """
-    here, admin = machine or Machine.this(), admin_environment(env, DEBIAN_FRONTEND="noninteractive")
-    missing = [tool for tool in tools if not _has(tool, admin)]
+    here = machine or Machine.this()
+    admin = admin_environment(env, here.path, DEBIAN_FRONTEND="noninteractive")
+    missing = [tool for tool in tools if not shutil.which(tool, path=admin["PATH"])]
     if not missing:
         return
-    tried = f"the sandbox needs {' and '.join(missing)} here, unless a Docker engine answers"
+    tried = f"the sandbox needs {' and '.join(missing)} on this machine"
     if not here.distribution & {"debian", "ubuntu"} or not here.is_root:
         needed = " ".join(PACKAGES[tool] for tool in missing)
-        cure = f"start a Docker engine; or install {needed} (names on Debian) and run this as root"
+        cure = f"start a Docker engine that has the base images, or as root install {needed} (names on Debian)"
         raise BuildError(tried, "not installed, and not a machine where we may use apt-get", cure)
-    packages = [package for tool, package in PACKAGES.items() if not _has(tool, admin)]
+    packages = [package for tool, package in PACKAGES.items() if not shutil.which(tool, path=admin["PATH"])]
     say(f"installing {', '.join(packages)} with apt-get: this machine has none; about half a minute")
     install = ("apt-get", "install", "-q", "-y", "--no-install-recommends", *packages)
     for argv in (("apt-get", "update", "-q"), install):
@@ -192,8 +186,9 @@ def stop(folder: Path, say: Say) -> None:
         os.kill(state.pid, signal.SIGTERM)
         _wait(lambda: not is_running(state.pid, argv), STOP_SECONDS)
     _clear(folder)
-    if state.made_bridge and _has("ip", admin_environment({})):
-        process.run(("ip", "link", "delete", BRIDGE), admin_environment({}))
+    admin = admin_environment({})
+    if state.made_bridge and shutil.which("ip", path=admin["PATH"]):
+        process.run(("ip", "link", "delete", BRIDGE), admin)
     (folder / "engine" / STATE).unlink()
 
 
@@ -243,8 +238,9 @@ def _start(folder: Path, env: Mapping[str, str], say: Say) -> EngineState:
     runtime_folder(folder).mkdir(mode=0o700)
     log = folder / "engine" / LOG
     log.parent.mkdir(parents=True, exist_ok=True)
-    log.write_bytes(b"")
-    made_bridge = all(name != BRIDGE for _, name in socket.if_nameindex())
+    log.unlink(missing_ok=True)
+    made_before = (before := recorded(folder)) is not None and before.made_bridge
+    made_bridge = made_before or all(name != BRIDGE for _, name in socket.if_nameindex())
     pid = process.start(daemon_argv(folder), admin_environment(env), log)
     state = EngineState(own_host(folder), pid, made_bridge)
     (folder / "engine" / STATE).write_text(json.dumps(asdict(state)), encoding="utf-8")
@@ -302,7 +298,3 @@ def _clear(folder: Path) -> None:
     for place in (runtime_folder(folder), folder / "engine"):
         unmount_below(place)
     shutil.rmtree(runtime_folder(folder), ignore_errors=True)
-
-
-def _has(tool: str, env: Mapping[str, str]) -> bool:
-    return shutil.which(tool, path=env["PATH"]) is not None

@@ -161,3 +161,61 @@ def bucket_policies_see_the_caller() -> None:
         "_foreign_bucket_allows(owner_account, bucket_name, key, method, query_params, caller, headers)",
         wrap,
     )
+
+
+def roles_of_stacks_have_boundaries() -> None:
+    """A stack's role has the PermissionsBoundary that its template gives it (aws-resource-iam-role).
+
+    MiniStack drops it, so the role may do all that its own policies say. It is set on the role that was made or
+    updated, where MiniStack keeps, enforces and shows the boundary of a role made by IAM's API.
+    """
+
+    def wrap(original: Any, properties: int) -> Any:
+        def provision(*given: Any, **named: Any) -> Any:
+            name, attributes = original(*given, **named)
+            role = seams.used("services.iam", "_roles")[name]
+            role["PermissionsBoundary"] = given[properties].get("PermissionsBoundary")
+            return name, attributes
+
+        return provision
+
+    created = "_iam_role_create(logical_id, props, stack_name)"
+    updated = "_iam_role_update(physical_id, old_props, new_props, stack_name, logical_id)"
+    seams.replace_handler("AWS::IAM::Role", "create", created, lambda original: wrap(original, 1))
+    seams.replace_handler("AWS::IAM::Role", "update", updated, lambda original: wrap(original, 2))
+
+
+def conditional_writes_are_seen() -> None:
+    """`s3:if-none-match` and `s3:if-match` carry a write's headers (conditional-writes-enforce).
+
+    MiniStack honours the headers but gives policies no such key, so a policy that insists on them refuses all.
+    """
+
+    def wrap(original: Any) -> Any:
+        def context(iam_action: str, query_params: Any, path: str = "", headers: Any = None) -> Any:
+            found = original(iam_action, query_params, path, headers)
+            if iam_action != "s3:PutObject":
+                return found
+            sent = {name: value for name in ("if-none-match", "if-match") if (value := (headers or {}).get(name))}
+            return found | {f"s3:{name}": value for name, value in sent.items()}
+
+        return context
+
+    seams.replace("core.iam_actions", "s3_service_context(iam_action, query_params, path, headers)", wrap)
+
+
+def stack_calls_name_their_role() -> None:
+    """`cloudformation:RoleArn` is the role that a call gives a stack (list_awscloudformation).
+
+    MiniStack gives policies no such key, so a deploy role that may only use its execution role may do nothing.
+    """
+
+    def wrap(original: Any) -> Any:
+        def context(service: str, iam_action: str, body: bytes, params: Any) -> Any:
+            found = original(service, iam_action, body, params)
+            role = params.get("RoleARN") if service == "cloudformation" else None
+            return found | {"cloudformation:RoleArn": role[0] if isinstance(role, list) else role} if role else found
+
+        return context
+
+    seams.replace("core.iam_actions", "request_tag_context(service, iam_action, body, params)", wrap)

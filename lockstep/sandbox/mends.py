@@ -30,7 +30,10 @@ _NO_ACCESS = (
     "Your access has been denied by S3, please make sure your request credentials have permission to "
     "GetObject for {}. S3 Error Code: AccessDenied. S3 Error Message: Access Denied"
 )
-_STACK_ACTIONS = ("CreateStack", "UpdateStack", "CreateChangeSet", "ExecuteChangeSet", "RollbackStack")
+_STACK_ACTIONS = (
+    "CreateStack", "UpdateStack", "CreateChangeSet", "ExecuteChangeSet", "RollbackStack",
+    "ContinueUpdateRollback",
+)  # fmt: skip
 
 
 class MendError(Exception):
@@ -75,7 +78,8 @@ def remember_the_execution_role() -> None:
         find = seams.used("services.cloudformation.changesets", "_find_change_set")
         change_set = (find(name, stack)[1] if name else None) or {}
         resolve = seams.used("services.cloudformation.handlers", "_resolve_stack")
-        return [change_set, resolve(change_set.get("StackName", stack)) or {}]
+        found = resolve(change_set.get("StackName", stack)) or {}
+        return [change_set, {} if found.get("StackStatus") == "DELETE_COMPLETE" else found]
 
     def wrap(action: str, original: Any) -> Any:
         def handle(params: Any) -> Any:
@@ -159,7 +163,7 @@ def code_of_other_accounts() -> None:
     seams.replace("services.lambda_svc", "_update_code(name, data)", _answering)
     seams.replace("services.lambda_svc", "_publish_layer_version(layer_name, data)", _answering)
     layer = "_lambda_layer_create(logical_id, props, stack_name)"
-    seams.replace_creator("AWS::Lambda::LayerVersion", layer, _with_foreign_layer)
+    seams.replace_handler("AWS::Lambda::LayerVersion", "create", layer, _with_foreign_layer)
 
 
 def _with_foreign_layer(original: Any) -> Any:
@@ -211,7 +215,7 @@ def images_must_exist() -> None:
     seams.replace("services.lambda_svc", "_create_function(data)", wrap_create)
     seams.replace("services.lambda_svc", "_update_code(name, data)", wrap_update)
     creator = "_lambda_create(logical_id, props, stack_name)"
-    seams.replace_creator("AWS::Lambda::Function", creator, wrap_creator)
+    seams.replace_handler("AWS::Lambda::Function", "create", creator, wrap_creator)
 
 
 def _check_image(owner: str, uri: str | None, function: str) -> None:
@@ -271,6 +275,9 @@ MENDS = (
     mended_policies.policy_variables,
     mended_policies.loopback_is_secure,
     mended_policies.bucket_policies_see_the_caller,
+    mended_policies.conditional_writes_are_seen,
+    mended_policies.stack_calls_name_their_role,
+    mended_policies.roles_of_stacks_have_boundaries,
     remember_the_execution_role,
     templates_of_other_accounts,
     code_of_other_accounts,

@@ -70,12 +70,12 @@ def replace(module: str, function: str, wrap: Callable[[Any], Any]) -> None:
     setattr(part(module), name, functools.update_wrapper(wrap(original), original))
 
 
-def replace_creator(resource_type: str, function: str, wrap: Callable[[Any], Any]) -> None:
-    """Replace the function that creates a resource type of CloudFormation, in the table of types too."""
+def replace_handler(resource_type: str, operation: str, function: str, wrap: Callable[[Any], Any]) -> None:
+    """Replace what creates or updates a resource type of CloudFormation, in the table of types too."""
     module = "services.cloudformation.provisioners"
     replace(module, function, wrap)
     handlers = used(module, "_RESOURCE_HANDLERS")[resource_type]
-    handlers["create"] = used(module, function.partition("(")[0])
+    handlers[operation] = used(module, function.partition("(")[0])
 
 
 def account() -> str:

@@ -1,8 +1,8 @@
-"""Makes a stand-in for Lambda's Python base image where that cannot be pulled; knows which images a build starts from.
+"""Makes a stand-in for Lambda's Python base image where that cannot be pulled. Reads what a build starts from.
 
-The stand-in is Debian with the same Python, Lambda's runtime client and its emulator: it runs the same handlers
-under the same names. It is not Amazon Linux (no dnf, other system libraries) and is for the sandbox alone. No proxy
-and no login goes into it. Speaks to no engine itself: that comes in as an ImageStore.
+The stand-in is Debian with the same Python and Lambda's runtime client and emulator, for the sandbox alone: it
+runs the same handlers, but is not Amazon Linux. No proxy and no login goes into it. Speaks to no engine by
+itself: that comes in as an ImageStore.
 """
 
 from __future__ import annotations
@@ -14,30 +14,27 @@ import platform
 import re
 import shutil
 import tarfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 from urllib.parse import urlsplit
 
 from lockstep import process
 from lockstep.errors import BuildError
 from lockstep.model import Architecture
+from lockstep.ports import Say
 from lockstep.sandbox import engine
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
-
-    from lockstep.ports import Say
 
 BASE = "public.ecr.aws/lambda/python:3.13"
 SUITE, PACKAGES = "trixie", "python3,python3-venv,ca-certificates"  # the Debian release that has Python 3.13
-PHASES = ("Retrieving InRelease", "Installing core packages...", "Unpacking the base system...")
+PHASES = ("Retrieving InRelease", "Unpacking required packages...", "Unpacking the base system...")
 BUNDLE = "etc/ssl/certs/ca-certificates.crt"
 EMULATOR = "usr/local/bin/aws-lambda-rie"
-# What a build does not need; the folders themselves stay.
 EMPTIED = frozenset(
     ("dev", "proc", "run", "sys", "tmp", "usr/share/doc", "usr/share/info", "usr/share/locale", "usr/share/man",
      "var/cache/apt", "var/cache/debconf", "var/lib/apt/lists", "var/log")
 )  # fmt: skip
+LOCAL = ("etc/resolv.conf", "etc/hostname", "etc/hosts", "etc/apt/sources.list")  # what names this machine's network
 # As in Lambda's own image: https://docs.aws.amazon.com/lambda/latest/dg/python-image.html
 ENTRY_POINT = f"""\
 #!/bin/sh
@@ -48,7 +45,8 @@ exec /usr/bin/python3 -m awslambdaric "$@"
 """
 CHANGES = (
     "ENV LAMBDA_TASK_ROOT=/var/task PYTHONPATH=/var/task LANG=C.UTF-8",
-    f"ENV SSL_CERT_FILE=/{BUNDLE} PIP_CERT=/{BUNDLE} PIP_ROOT_USER_ACTION=ignore PIP_DISABLE_PIP_VERSION_CHECK=1",
+    f"ENV SSL_CERT_FILE=/{BUNDLE} PIP_CERT=/{BUNDLE}",
+    "ENV PIP_ROOT_USER_ACTION=ignore PIP_DISABLE_PIP_VERSION_CHECK=1",
     "ENV PATH=/usr/local/bin:/usr/local/sbin:/usr/bin:/usr/sbin:/bin:/sbin",
     "WORKDIR /var/task",
     'ENTRYPOINT ["/lambda-entrypoint.sh"]',
@@ -61,7 +59,7 @@ class ImageStore(Protocol):
     """What the stand-in needs of an engine's images."""
 
     def has(self, tag: str) -> bool:
-        """Is there a local image with this tag?"""
+        """Whether there is a local image with this tag."""
 
     def pull(self, tag: str) -> bool:
         """Pull an image; False where it cannot be had."""
@@ -94,12 +92,12 @@ def base_images(dockerfile: str, arguments: Mapping[str, str] | None = None) -> 
 
 
 def _instructions(dockerfile: str) -> Iterator[tuple[str, list[str]]]:
-    """Yield each instruction's word, in capitals, and its parts; continued lines joined, here-documents skipped."""
+    """Yield each instruction's word in capitals and its parts: continued lines joined, here-documents left out."""
     lines = iter(dockerfile.splitlines())
     joined = ""
     for line in lines:
         if line.strip() and not line.lstrip().startswith("#"):
-            joined += f"{line.rstrip().removesuffix('\\')} "
+            joined += line.rstrip().removesuffix("\\") + " "
             if not line.rstrip().endswith("\\"):
                 yield from _instruction(joined, lines)
                 joined = ""
@@ -151,9 +149,8 @@ def _deb822(text: str) -> Iterator[tuple[list[str], list[str]]]:
 
 def own_architecture() -> Architecture | None:
     """Return the architecture that this machine runs, None where Lambda has none such."""
-    return {"x86_64": Architecture.X86_64, "amd64": Architecture.X86_64, "aarch64": Architecture.ARM64}.get(
-        platform.machine().lower().replace("arm64", "aarch64")
-    )
+    names = {"x86_64": Architecture.X86_64, "aarch64": Architecture.ARM64}
+    return names.get(platform.machine())
 
 
 def ensure(
@@ -164,10 +161,10 @@ def ensure(
     say: Say,
     architecture: Architecture | None = None,
 ) -> None:
-    """See that each base image is in the engine: there, pulled, or for BASE its stand-in, built below `folder`.
+    """See that each base image is in the engine: pulled, or for BASE its stand-in, made below `folder`.
 
-    The stand-in is tagged with the public name, so that a FROM needs no change. Takes `architecture`, or this
-    machine's. Raises BuildError for an image that can be had in no way, naming it.
+    The stand-in carries the public name, so that a FROM needs no change. `architecture` is the builds', this
+    machine's if not given. Raises BuildError for an image that can be had in no way, naming it.
     """
     for tag in tags:
         if images.has(tag):
@@ -178,9 +175,9 @@ def ensure(
         if tag != BASE:
             cure = f"docker pull {tag} where its registry can be reached, or build FROM {BASE}"
             raise BuildError(f"the base image {tag} is not here", "it could not be pulled", cure)
-        say(f"{tag} cannot be pulled here. Building a stand-in, once; this takes about a minute.")
-        say("  It is Debian with the same Python and Lambda's runtime client and emulator, not Amazon Linux:")
-        say("  no dnf, other system libraries. It is for the sandbox only.")
+        say(f"{tag} cannot be pulled here: building a stand-in, once; about a minute.")
+        say("  It is Debian with the same Python, Lambda's runtime client and its emulator, for the sandbox only.")
+        say("  It is not Amazon Linux: it has no dnf and other system libraries.")
         root = build_rootfs(folder, env, say, architecture)
         try:
             say("  importing it into the Docker engine")
@@ -213,7 +210,7 @@ def build_rootfs(folder: Path, env: Mapping[str, str], say: Say, architecture: A
 
 
 def discard(root: Path) -> None:
-    """Unmount what is mounted below `root`, then delete it; raises BuildError, deleting nothing, where one stays."""
+    """Unmount all below `root`, then delete it; raises BuildError, deleting nothing, where a mount stays."""
     engine.unmount_below(root)
     if root.exists():
         shutil.rmtree(root)
@@ -221,22 +218,14 @@ def discard(root: Path) -> None:
 
 def _bootstrap(root: Path, env: Mapping[str, str], say: Say) -> None:
     def follow(line: str) -> None:
-        if line.removeprefix("I: ").strip() in PHASES:
-            say(f"  {line.removeprefix('I: ').strip().rstrip('.').lower()}")
+        if (phase := line.removeprefix("I: ").strip()) in PHASES:
+            say(f"  debootstrap: {phase}")
 
-    files = [Path("/etc/apt/sources.list"), *sorted(Path("/etc/apt/sources.list.d").glob("*"))]
-    texts = [
-        file.read_text(encoding="utf-8") for file in files if file.suffix in {".list", ".sources"} and file.is_file()
-    ]
-    source = mirror(texts)
-    argv = (
-        "debootstrap",
-        "--variant=minbase",
-        f"--include={PACKAGES}",
-        SUITE,
-        str(root),
-        *([source] if source else []),
-    )
+    apt = Path("/etc/apt")
+    files = (apt / "sources.list", *sorted((apt / "sources.list.d").glob("*.list")), *apt.glob("*/*.sources"))
+    source = mirror(file.read_text(encoding="utf-8") for file in files if file.is_file())
+    options = ("--variant=minbase", f"--include={PACKAGES}")
+    argv = ("debootstrap", *options, SUITE, str(root), *([source] if source else []))
     try:
         done = process.run(argv, engine.admin_environment(env), on_line=follow)
     finally:
@@ -248,7 +237,7 @@ def _bootstrap(root: Path, env: Mapping[str, str], say: Say) -> None:
 
 
 def _furnish(root: Path, env: Mapping[str, str], say: Say) -> None:
-    """Put in what Debian lacks: the machine's trust, pip, Lambda's runtime client, emulator and entry point."""
+    """Put in what Debian lacks: this machine's trust, pip, Lambda's runtime client, emulator, entry point."""
     bundle = Path(env.get("SSL_CERT_FILE") or env.get("PIP_CERT") or f"/{BUNDLE}")
     if bundle.is_file():
         with (root / BUNDLE).open("ab") as trusted:
@@ -272,6 +261,8 @@ def _furnish(root: Path, env: Mapping[str, str], say: Say) -> None:
         program.chmod(0o755)
     (root / "usr/local/bin/python").symlink_to("/usr/bin/python3")
     (root / "var/task").mkdir(mode=0o755)
+    for name in LOCAL:
+        (root / name).unlink(missing_ok=True)
 
 
 def _emulator() -> Path:
@@ -286,7 +277,7 @@ def _emulator() -> Path:
 
 
 def changes(env: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the Dockerfile instructions that make the file system the stand-in; a package index only with no login."""
+    """Return what makes the file system Lambda's image; an index of `env` goes in unless it has a login."""
     index = {name: value for name, value in env.items() if name.startswith("PIP_") and name.lower() in REACH}
     return (*CHANGES, *(f'ENV {name}="{value}"' for name, value in sorted(index.items()) if "@" not in value))
 

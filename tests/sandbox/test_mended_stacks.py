@@ -1,4 +1,4 @@
-"""What the mends make true of image functions and of APIs, and that MiniStack still needs each of them."""
+"""What the mends make true of what stacks make, and of APIs, and that MiniStack still needs each of them."""
 
 # ruff: noqa: ANN401 - elements of a policy are what they are
 
@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.sandbox.conftest import REGION, TEST, TOOLING, Server, allow, message, outcome, policy
+from tests.sandbox.conftest import REGION, TEST, TOOLING, Keys, Server, allow, message, outcome, policy
 
 ABSENT = f"sha256:{'0' * 64}"
 PULL = ["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
@@ -166,3 +166,30 @@ def test_upstream_still_lacks_apis_of_other_accounts(unmended: Server) -> None:
     found = call_api_of_test_account(unmended)
 
     assert found == http.HTTPStatus.NOT_FOUND
+
+
+def boundary_of_role_in_stack(server: Server) -> str:
+    """Deploy a role with a boundary; return the boundary that it has."""
+    boundary = f"arn:aws:iam::{TEST}:policy/bound"
+    allowed = policy(allow("s3:*"))
+    server.client("iam", TEST).create_policy(PolicyName="bound", PolicyDocument=allowed)
+    trusted = {"Effect": "Allow", "Principal": {"AWS": TEST}, "Action": "sts:AssumeRole"}
+    properties = {"RoleName": "bound", "AssumeRolePolicyDocument": policy(trusted)}
+    role = {"Type": "AWS::IAM::Role", "Properties": properties | {"PermissionsBoundary": boundary}}
+    server.deploy(Keys(TEST), "bound", {"Role": role}, Capabilities=["CAPABILITY_NAMED_IAM"])
+    found = server.client("iam", TEST).get_role(RoleName="bound")["Role"]
+    return str(found.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn", "none"))
+
+
+def test_boundary_of_role_in_stack(mended: Server) -> None:
+    """A role that a stack makes has the permissions boundary of its template."""
+    found = boundary_of_role_in_stack(mended)
+
+    assert found == f"arn:aws:iam::{TEST}:policy/bound"
+
+
+def test_upstream_still_lacks_boundaries_of_roles_in_stacks(unmended: Server) -> None:
+    """Once this fails, upstream has it: delete the mend `roles_of_stacks_have_boundaries`."""
+    found = boundary_of_role_in_stack(unmended)
+
+    assert found == "none"

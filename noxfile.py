@@ -1,0 +1,201 @@
+"""The judge: what CI runs. `nox` runs every session below `demo`; `nox -s demo` shows the main job."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2025.2.9"
+nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.reuse_existing_virtualenvs = True
+nox.options.sessions = ("lint", "types", "rules", "unit", "templates", "services", "sandbox", "e2e", "coverage")
+
+ROOT = Path(__file__).parent
+VENV = ROOT / ".venv"
+LINTED = ("lockstep", "tasks.py", "noxfile.py", "tests", "services")
+
+
+def _install(session: nox.Session, lock: str = "dev") -> None:
+    """Install what a lock file names, every package checked against its hash."""
+    session.install("--require-hashes", "-r", f"requirements/{lock}.txt")
+
+
+def _pytest(session: nox.Session, *paths: str, env: dict[str, str] | None = None) -> None:
+    """Run tests and keep what they covered for the coverage session."""
+    report = ROOT / "reports" / f"{session.name}.xml"
+    argv = ("coverage", "run", "-m", "pytest", f"--junit-xml={report}", *paths, *session.posargs)
+    session.run(*argv, env={"COVERAGE_FILE": f".coverage.{session.name}", **(env or {})})
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Style, and the style of the docstrings."""
+    _install(session)
+    session.run("ruff", "check", *LINTED)
+    session.run("ruff", "format", "--check", *LINTED)
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Types, strictly."""
+    _install(session)
+    session.run("mypy")
+
+
+@nox.session
+def rules(session: nox.Session) -> None:
+    """The never-rules of the design."""
+    _install(session)
+    session.run("pytest", "tests/rules", *session.posargs)
+
+
+@nox.session
+def unit(session: nox.Session) -> None:
+    """The pure rooms, the adapters, and whole tasks on fakes."""
+    _install(session)
+    _pytest(session, "tests/unit", "tests/adapters", "tests/journeys")
+
+
+@nox.session
+def templates(session: nox.Session) -> None:
+    """The account templates and the services' templates."""
+    _install(session)
+    services = sorted(str(path) for path in (ROOT / "services").glob("*/template.yaml"))
+    session.run("cfn-lint", *sorted(str(path) for path in (ROOT / "infra").glob("*.yaml")), *services)
+    for service in services:
+        session.run("sam", "validate", "--lint", "--template", service, "--region", _region(), env=_no_account())
+    session.run("pytest", "tests/templates", *session.posargs)
+
+
+@nox.session
+def services(session: nox.Session) -> None:
+    """Each service's own tests, with its own requirements and no others."""
+    for folder in sorted(path.parent for path in (ROOT / "services").glob("*/tests")):
+        session.notify(f"service(name='{folder.name}')")
+
+
+@nox.session(reuse_venv=False)
+@nox.parametrize("name", sorted(path.parent.name for path in (ROOT / "services").glob("*/tests")))
+def service(session: nox.Session, name: str) -> None:
+    """One service's own tests."""
+    folder = ROOT / "services" / name
+    for requirements in sorted(folder.glob("*/requirements.txt")):
+        session.install("--require-hashes", "-r", str(requirements))
+    session.install("pytest")
+    session.chdir(folder)
+    source = sorted(str(path.parent) for path in folder.glob("*/requirements.txt"))
+    session.run("python", "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", "/dev/null", "tests",
+                env={"PYTHONPATH": ":".join(source)})  # fmt: skip
+
+
+@nox.session
+def sandbox(session: nox.Session) -> None:
+    """The embedded AWS: that it is mended where it was not like AWS, and holds to IAM. Needs no Docker."""
+    _install(session)
+    inner = ROOT / ".nox" / "emulator"
+    session.run("python", "-m", "venv", str(inner))
+    python = inner / "bin" / "python"
+    session.run(str(python), "-m", "pip", "install", "-q", "--require-hashes", "-r", "requirements/sandbox.txt",
+                external=True)  # fmt: skip
+    _pytest(session, "tests/sandbox", env={"LOCKSTEP_SANDBOX_PYTHON": str(python)})
+
+
+@nox.session
+def e2e(session: nox.Session) -> None:
+    """The whole flow, on the real Docker engine and the real SAM CLI. A missing engine is a failure."""
+    _install(session)
+    _pytest(session, "tests/e2e")
+
+
+@nox.session
+def coverage(session: nox.Session) -> None:
+    """What all the sessions before covered: every branch of the pure rooms, nine tenths of all."""
+    _install(session)
+    session.run("coverage", "combine")
+    pure = ("model", "names", "plan", "report", "release", "template", "smoke", "canonical", "errors", "settings")
+    session.run("coverage", "report", "--fail-under=100", "--include", ",".join(f"lockstep/{p}.py" for p in pure))
+    session.run("coverage", "report", "--fail-under=90")
+
+
+@nox.session(venv_backend="none")
+def demo(session: nox.Session) -> None:
+    """The main job from nothing: a sandbox with three accounts, a service, test, then prod. Leaves .venv/."""
+    _environment(session)
+    say = session.log
+    say("1/6  Start the AWS of this machine: three accounts that enforce IAM, and a Docker engine if there is none.")
+    _invoke(session, "sandbox.start")
+    say("2/6  Set up the accounts: roles, bucket, key, image repositories; each account with its own administrator.")
+    _invoke(session, "bootstrap", "--yes")
+    say("3/6  Make a release as the developer: build the image, push it, package the template, publish the manifest.")
+    made = json.loads(_invoke(session, "release", "--json", silent=True))
+    say(f"     The release is {made['release']}. Its images, by digest:")
+    for name, built in made["services"].items():
+        for function, image in built["images"].items():
+            say(f"     {name} {function} {image}")
+    say("4/6  Deploy it to test as the developer, and smoke-test it.")
+    _invoke(session, "deploy", "--env", "test", "--release", made["release"])
+    say("5/6  Deploy the same digest to prod as the releaser, since the developer may not, and smoke-test it.")
+    _invoke(session, "deploy", "--env", "prod", "--release", made["release"], "--profile", "lockstep-sandbox-releaser")
+    say("6/6  See what runs where.")
+    _invoke(session, "status")
+    say(
+        "Done. To go on:  source .venv/bin/activate  then change services/hello/app/app.py and: invoke deploy --env test"
+    )
+    say("All tasks: invoke --list    Stop the sandbox: invoke sandbox.stop    Real accounts: docs/going-to-aws.md")
+
+
+@nox.session(venv_backend="none")
+def lock(session: nox.Session) -> None:
+    """Write the lock files anew. Needs uv."""
+    for source in sorted([*ROOT.glob("requirements/*.in"), *ROOT.glob("services/*/*/requirements.in")]):
+        python = "3.13" if "services" in source.parts else "3.11"
+        where = ("--python-version", python, *(() if "services" in source.parts else ("--universal",)))
+        with session.chdir(source.parent):
+            session.run("uv", "pip", "compile", "--quiet", "--upgrade", *where, "--generate-hashes",
+                        "--no-emit-index-url", "--no-emit-find-links", "--custom-compile-command", "nox -s lock",
+                        source.name, "--output-file", source.with_suffix(".txt").name, external=True)  # fmt: skip
+
+
+def _environment(session: nox.Session) -> None:
+    """Ensure .venv/, with the tasks' requirements in it."""
+    python = VENV / "bin" / "python"
+    wanted = (ROOT / "requirements" / "run.txt").read_text()
+    mark = VENV / "installed.txt"
+    if mark.is_file() and mark.read_text() == wanted and python.exists():
+        return
+    session.log("Install the tasks into .venv/ (requirements/run.txt)")
+    session.run(sys.executable, "-m", "venv", "--clear", str(VENV), external=True)
+    install = (
+        "-m",
+        "pip",
+        "install",
+        "-q",
+        "--disable-pip-version-check",
+        "--require-hashes",
+        "-r",
+        "requirements/run.txt",
+    )
+    session.run(str(python), *install, external=True)
+    mark.write_text(wanted)
+
+
+def _invoke(session: nox.Session, *argv: str, silent: bool = False) -> str:
+    """Run a task of .venv/; with `silent`, return its stdout."""
+    answer = session.run(str(VENV / "bin" / "invoke"), *argv, external=True, silent=silent, stderr=None)
+    return str(answer)
+
+
+def _region() -> str:
+    """Return the region of the sandbox's settings, for tools that ask for one and use none."""
+    import tomllib
+
+    return str(tomllib.loads((ROOT / "infra" / "sandbox.toml").read_text())["region"])
+
+
+def _no_account() -> dict[str, str]:
+    """Return an environment in which no tool finds credentials or sends usage data."""
+    return {"SAM_CLI_TELEMETRY": "0", "AWS_ACCESS_KEY_ID": "none", "AWS_SECRET_ACCESS_KEY": "none",
+            "AWS_EC2_METADATA_DISABLED": "true"}  # fmt: skip

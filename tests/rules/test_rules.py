@@ -1,0 +1,243 @@
+"""The never-rules of docs/design.md. Each fails where a file breaks the rule, and names the file."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from conftest import Source
+
+PURE = {"model", "names", "plan", "report", "release", "template", "smoke", "canonical", "errors"}
+IMPURE_MODULES = {"os", "sys", "io", "time", "datetime", "random", "secrets", "socket", "subprocess", "shutil",
+                  "tempfile", "pathlib", "urllib", "http", "boto3", "botocore", "docker", "requests", "uuid"}  # fmt: skip
+# What the design lets each room import, besides model, errors, names and canonical, which anyone may.
+ROOMS: dict[str, set[str]] = {
+    "app": {"settings", "catalog", "release", "plan", "report", "execute", "wiring", "making", "bootstrap", "template",
+            "ports"},
+    "execute": {"ports", "making", "plan", "smoke"},
+    "making": {"ports", "release", "template"},
+    "bootstrap": {"ports", "settings"},
+    "catalog": {"template", "smoke"},
+    "plan": set(),
+    "report": set(),
+    "release": set(),
+    "template": set(),
+    "smoke": set(),
+    "settings": set(),
+    "ports": {"settings"},
+    "process": set(),
+    "git": {"process"},
+    "sam": {"process", "ports"},
+    "images": {"ports"},
+    "doctor": {"process", "images"},
+    "console": set(),
+    "aws": {"aws", "ports"},
+    "sandbox": {"sandbox", "aws", "ports", "process", "settings", "images"},
+}  # fmt: skip
+ANYONES = {"model", "errors", "names", "canonical"}
+
+
+def _file(path: str) -> str:
+    return path.removeprefix("lockstep/").removesuffix(".py")
+
+
+def test_doors_touch_nothing_themselves(doors: list[Source]) -> None:
+    """Rule 1: tasks.py and noxfile.py import no boto3, docker or subprocess."""
+    broken = {source.name: source.tops() & {"boto3", "botocore", "docker", "subprocess"} for source in doors}
+
+    assert {name: found for name, found in broken.items() if found} == {}
+
+
+def test_a_task_is_short_and_calls_no_task(doors: list[Source]) -> None:
+    """Rule 1: a task's body is at most six statements, and no task calls another."""
+    tree = next(source.tree for source in doors if source.name == "tasks.py")
+    tasks = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.decorator_list]
+    names = {task.name for task in tasks}
+
+    long = [task.name for task in tasks if len(task.body) - 1 > 6]
+    called = [
+        (task.name, node.func.id)
+        for task in tasks
+        for node in ast.walk(task)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in names
+    ]
+
+    assert tasks
+    assert (long, called) == ([], [])
+
+
+def test_each_outside_thing_has_one_door(library: list[Source]) -> None:
+    """Rule 2: subprocess only in process.py, docker only in images.py, invoke nowhere in the library."""
+    allowed = {"subprocess": {"lockstep/process.py"}, "docker": {"lockstep/images.py"}, "invoke": set[str]()}
+
+    broken = [(s.name, top) for s in library for top in s.tops() & set(allowed) if s.name not in allowed[top]]
+
+    assert broken == []
+
+
+def test_sessions_are_made_in_one_place(library: list[Source]) -> None:
+    """Rule 2: boto3 is imported by aws/session.py alone, and nobody uses its default session."""
+    importers = [source.name for source in library if "boto3" in source.tops()]
+    defaults = [s.name for s in library if re.search(r"boto3\.(client|resource|setup_default_session)\b", s.text)]
+
+    assert importers == ["lockstep/aws/session.py"]
+    assert defaults == []
+
+
+def test_pure_rooms_are_pure(library: list[Source]) -> None:
+    """Rule 3: the pure rooms touch no file, clock, environment, network or random."""
+    broken = {
+        source.name: (source.tops() & IMPURE_MODULES) - {"pathlib"} for source in library if _file(source.name) in PURE
+    }
+    files = [
+        source.name
+        for source in library
+        if _file(source.name) in PURE
+        and re.search(r"\bopen\(|read_text|read_bytes|pathlib import .*\bPath\b", source.text)
+    ]
+
+    assert {name: found for name, found in broken.items() if found} == {}
+    assert files == []
+
+
+def test_there_are_no_shell_strings(library: list[Source], doors: list[Source]) -> None:
+    """Rule 4: no shell=True, no os.system, no c.run."""
+    pattern = re.compile(r"shell\s*=\s*True|os\.(system|popen)|\b(c|ctx|context)\.run\(")
+
+    assert [source.name for source in library + doors if pattern.search(source.text)] == []
+
+
+def test_the_environment_is_read_in_two_places(library: list[Source], doors: list[Source]) -> None:
+    """Rule 5: os.environ is read only in settings.py and wiring.py, and written nowhere."""
+    readers = [
+        source.name
+        for source in library
+        if {"os.environ", "os.getenv", "os.putenv"} & source.dotted() or "os.environ" in source.imports()
+    ]
+    writers = [
+        s.name for s in library + doors if re.search(r"os\.environ\[[^]]+\]\s*=|os\.environ\.(update|pop|set)", s.text)
+    ]
+
+    assert set(readers) <= {"lockstep/settings.py", "lockstep/wiring.py"}
+    assert writers == []
+
+
+def test_nothing_is_assumed_of_where(library: list[Source]) -> None:
+    """Rule 6: no code falls back to a region or an account: get(..., "eu-...") and the like do not occur."""
+    pattern = re.compile(r"get\([\"'](AWS_(DEFAULT_)?REGION|AWS_PROFILE)[\"']\s*,\s*[\"']")
+
+    assert [source.name for source in library if pattern.search(source.text)] == []
+
+
+def test_library_names_no_place(library: list[Source], doors: list[Source]) -> None:
+    """Rule 12: no account id, region or name of a service of ours in the library, the doors or the buildspecs."""
+    root = Path(__file__).parents[2]
+    services = "|".join(folder.name for folder in (root / "services").iterdir() if folder.is_dir())
+    specs = [(path.name, path.read_text(encoding="utf-8")) for path in (root / "buildspecs").glob("*.yml")]
+    pattern = re.compile(
+        rf"(?<![\w.])\d{{12}}(?!\w)|[\"'][a-z]{{2}}-(north|south|east|west|central)\w*-\d[\"']|[\"']({services})[\"']"
+    )
+
+    texts = [(source.name, source.text) for source in library + doors] + specs
+
+    assert [(name, found.group()) for name, text in texts if (found := pattern.search(text))] == []
+
+
+def test_no_image_by_tag(library: list[Source]) -> None:
+    """Rule 8: a reference to an image that leaves model.py is by digest; no code writes an ImageUri with a tag."""
+    assert [s.name for s in library if re.search(r"ImageUri[\"']\s*:\s*f?[\"'][^\"'@]*:[^\"'@]*[\"']", s.text)] == []
+
+
+def test_tests_patch_nothing(tests: list[Source]) -> None:
+    """Rule 9: no test patches: no mock.patch, no monkeypatch of code."""
+    broken = [
+        source.name
+        for source in tests
+        if "tests/rules" not in source.name
+        and (source.tops() & {"mock"} or "unittest.mock" in source.imports() or "monkeypatch.setattr" in source.text)
+    ]
+
+    assert broken == []
+
+
+def test_no_room_for_leftovers(library: list[Source], tests: list[Source]) -> None:
+    """Rule 10: no module is called utils, helpers, common or misc."""
+    stems = {source.path.stem for source in library + tests}
+
+    assert stems & {"utils", "util", "helpers", "helper", "common", "misc"} == set()
+
+
+def test_imports_go_one_way(library: list[Source]) -> None:
+    """The rooms import only what the design lets them, and nobody imports app or tasks."""
+    broken = []
+    for source in library:
+        room = _file(source.name).partition("/")[0]
+        if room not in ROOMS:
+            continue
+        for name in source.imports():
+            parts = name.split(".")
+            if parts[0] == "lockstep" and len(parts) > 1 and (ROOT_MODULES_OF(parts[1])):
+                if parts[1] not in ROOMS[room] | ANYONES:
+                    broken.append((source.name, name))
+
+    assert broken == []
+
+
+def ROOT_MODULES_OF(name: str) -> bool:  # noqa: N802 - reads like the constant that it stands for
+    """Is this a room, rather than a name that a room exports?"""
+    folder = Path(__file__).parents[2] / "lockstep"
+    return (folder / f"{name}.py").is_file() or (folder / name).is_dir()
+
+
+def test_every_module_says_what_it_is_for(library: list[Source], tests: list[Source]) -> None:
+    """Every module opens with a docstring, and every test's docstring states its behaviour."""
+    silent = [source.name for source in library + tests if not ast.get_docstring(source.tree) and source.text.strip()]
+    mute = [
+        f"{source.name}:{node.name}"
+        for source in tests
+        for node in ast.walk(source.tree)
+        if isinstance(node, ast.FunctionDef) and node.name.startswith("test_") and not ast.get_docstring(node)
+    ]
+
+    assert (silent, mute) == ([], [])
+
+
+def test_lock_files_hold_hashes_and_no_address(tracked: list[Path]) -> None:
+    """Every locked requirement has a hash, and no lock file names an index."""
+    locks = [path for path in tracked if path.name in {"run.txt", "dev.txt", "sandbox.txt", "requirements.txt"}]
+
+    addresses = [path.name for path in locks if re.search(r"https?://|index-url|find-links", path.read_text())]
+    bare = [
+        (path.name, block.splitlines()[0])
+        for path in locks
+        for block in re.split(r"\n(?=\S)", path.read_text())
+        if "==" in block.partition("\n")[0] and "--hash=sha256:" not in block
+    ]
+
+    assert len(locks) >= 4
+    assert (addresses, bare) == ([], [])
+
+
+def test_no_secret_is_kept(tracked: list[Path]) -> None:
+    """No file holds what looks like a real AWS key or a private key."""
+    pattern = re.compile(r"\b(AKIA|ASIA)(?!IOSFODNN7EXAMPLE)[A-Z0-9]{16}\b|BEGIN (RSA |EC )?PRIVATE KEY")
+
+    assert [p.name for p in tracked if p.suffix not in {".png"} and pattern.search(p.read_text(errors="ignore"))] == []
+
+
+def test_every_suppression_gives_its_reason(library: list[Source], tests: list[Source], doors: list[Source]) -> None:
+    """Each noqa and type: ignore says why it stands there, and each ruff ignore in pyproject too."""
+    bare = [
+        f"{source.name}:{number}"
+        for source in library + tests + doors
+        for number, line in enumerate(source.text.splitlines(), 1)
+        if re.search(r"#\s*noqa(?!: [A-Z0-9, ]+ - )", line) and "tests/rules" not in source.name
+    ]
+    pyproject = (Path(__file__).parents[2] / "pyproject.toml").read_text()
+    ignored = re.findall(r"^\s+\"[A-Z]+\d+\",(.*)$", pyproject, re.MULTILINE)
+
+    assert bare == []
+    assert [rest for rest in ignored if not rest.strip().startswith("#")] == []
