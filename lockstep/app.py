@@ -49,7 +49,6 @@ def doctor(wiring: Wiring) -> int:
         ("configuration", wiring.which_aws),
         ("services", lambda: ", ".join(service.name for service in wiring.services())),
         ("commit", lambda: wiring.commit().sha[:12]),
-        ("engine", lambda: wiring.tooling().images.ping()),
         ("caller", lambda: wiring.tooling().caller),
     )
     failed = [row[0] for row in rows if row[1] == "MISSING"]
@@ -61,7 +60,7 @@ def doctor(wiring: Wiring) -> int:
             rows.append((name, "FAILED", f"{error.tried}: {error.answer}. {error.cure}".strip()))
     document = {"ok": not failed, "checks": [dict(zip(("name", "found", "next"), row, strict=True)) for row in rows]}
     wiring.console.result(report.table(("CHECK", "FOUND", "NEXT"), rows), document)
-    return 1 if failed else 0
+    return 2 if failed else 0
 
 
 @_use_case

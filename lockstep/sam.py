@@ -17,6 +17,7 @@ from lockstep.model import StackName
 from lockstep.names import ARTIFACTS_PREFIX
 from lockstep.ports import Say
 
+
 def build_argv(template: Path, base: Path, out: Path) -> tuple[str, ...]:
     """Return the command that builds the zip functions and layers of a template in `base`."""
     return ("sam", "build", "--template-file", str(template), "--base-dir", str(base), "--build-dir", str(out))

@@ -28,9 +28,11 @@ NOWHERE = Path("/nowhere/docker.sock")
 class Ping(BaseHTTPRequestHandler):
     """Answers /_ping as an engine does, and nothing else."""
 
+    status = 200
+
     def do_GET(self) -> None:
         """Answer one request."""
-        self.send_response(200 if self.path == "/_ping" else 404)
+        self.send_response(self.status if self.path == "/_ping" else 404)
         self.end_headers()
 
     def log_message(self, *_words: object) -> None:
@@ -38,12 +40,9 @@ class Ping(BaseHTTPRequestHandler):
 
 
 class Broken(Ping):
-    """Answers everything as an engine does that cannot work."""
+    """Answers as an engine does that cannot work."""
 
-    def do_GET(self) -> None:
-        """Answer one request."""
-        self.send_response(500)
-        self.end_headers()
+    status = 500
 
 
 @contextmanager
@@ -98,11 +97,12 @@ def test_the_named_engine_is_found(place: Path) -> None:
 def test_an_engine_over_tcp_is_found() -> None:
     """An engine that DOCKER_HOST names by address and port is asked over TCP."""
     server = HTTPServer(("127.0.0.1", 0), Ping)
+    host = f"tcp://127.0.0.1:{server.server_port}"
 
     with served(server):
-        found = engine.find({"DOCKER_HOST": f"tcp://127.0.0.1:{server.server_port}"}, NOWHERE)
+        found = engine.find({"DOCKER_HOST": host}, NOWHERE)
 
-    assert found == f"tcp://127.0.0.1:{server.server_port}"
+    assert found == host
 
 
 def test_the_system_engine_is_found_first(place: Path) -> None:
@@ -129,19 +129,14 @@ def test_no_other_engine_stands_in_for_the_named_one(place: Path) -> None:
     assert found is None
 
 
-@pytest.mark.parametrize("host", ["ssh://me@build", "npipe:////./pipe/docker_engine"])
-def test_an_engine_that_cannot_be_asked_is_trusted(host: str) -> None:
-    """A DOCKER_HOST behind ssh or a named pipe is taken as it is."""
-    found = engine.find({"DOCKER_HOST": host}, NOWHERE)
+@pytest.mark.parametrize(
+    ("host", "tls"), [("ssh://me@build", ""), ("npipe:////./pipe/docker_engine", ""), ("tcp://127.0.0.1:1", "1")]
+)
+def test_an_engine_that_cannot_be_asked_is_trusted(host: str, tls: str) -> None:
+    """A DOCKER_HOST behind ssh, a named pipe or TLS is taken as it is."""
+    found = engine.find({"DOCKER_HOST": host, "DOCKER_TLS_VERIFY": tls}, NOWHERE)
 
     assert found == host
-
-
-def test_an_engine_behind_tls_is_trusted() -> None:
-    """A DOCKER_HOST behind TLS is taken as it is."""
-    found = engine.find({"DOCKER_HOST": "tcp://127.0.0.1:1", "DOCKER_TLS_VERIFY": "1"}, NOWHERE)
-
-    assert found == "tcp://127.0.0.1:1"
 
 
 def test_a_broken_engine_does_not_count(place: Path) -> None:
@@ -217,13 +212,10 @@ def test_what_is_missing_is_installed_with_apt(place: Path) -> None:
 
     engine.provide(("dockerd",), {}, said.append, machine(place))
 
-    assert (place / "calls").read_text(encoding="utf-8").splitlines() == [
-        "noninteractive: update -q",
-        "noninteractive: install -q -y --no-install-recommends docker.io debootstrap",
-    ]
-    assert said == [
-        "installing docker.io, debootstrap with apt-get: this machine has none; about half a minute",
-    ]
+    assert (place / "calls").read_text(encoding="utf-8") == (
+        "noninteractive: update -q\nnoninteractive: install -q -y --no-install-recommends docker.io debootstrap\n"
+    )
+    assert said == ["installing docker.io, debootstrap with apt-get: this machine has none; about half a minute"]
 
 
 def test_nothing_is_installed_twice(place: Path) -> None:
