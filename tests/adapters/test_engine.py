@@ -46,24 +46,19 @@ class Broken(Ping):
 
 
 @contextmanager
-def served(server: socketserver.BaseServer) -> Iterator[None]:
-    """Serve from a thread while the block runs."""
+def listening(path: Path | None, handler: type[Ping] = Ping) -> Iterator[str]:
+    """Serve an engine from a thread, on a unix socket or else over TCP; its DOCKER_HOST url."""
+    if path:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    server = socketserver.UnixStreamServer(str(path), handler) if path else HTTPServer(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:
-        yield
+        yield f"unix://{path}" if path else f"tcp://127.0.0.1:{server.server_address[1]}"
     finally:
         server.shutdown()
         thread.join()
         server.server_close()
-
-
-@contextmanager
-def listening(path: Path, handler: type[Ping] = Ping) -> Iterator[str]:
-    """Serve an engine on a unix socket; its DOCKER_HOST url."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with served(socketserver.UnixStreamServer(str(path), handler)):
-        yield f"unix://{path}"
 
 
 @pytest.fixture
@@ -86,20 +81,9 @@ def machine(folder: Path, release: str = UBUNTU, *, is_root: bool = True) -> Mac
     return Machine("Linux", engine.distribution(release), is_root, NOWHERE, str(folder / "bin"))
 
 
-def test_the_named_engine_is_found(place: Path) -> None:
-    """An engine that DOCKER_HOST names and that answers is used."""
-    with listening(place / "a.sock") as host:
-        found = engine.find({"DOCKER_HOST": host}, NOWHERE)
-
-    assert found == host
-
-
 def test_an_engine_over_tcp_is_found() -> None:
     """An engine that DOCKER_HOST names by address and port is asked over TCP."""
-    server = HTTPServer(("127.0.0.1", 0), Ping)
-    host = f"tcp://127.0.0.1:{server.server_port}"
-
-    with served(server):
+    with listening(None) as host:
         found = engine.find({"DOCKER_HOST": host}, NOWHERE)
 
     assert found == host

@@ -8,31 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from conftest import Source
+    from tests.rules.conftest import Source
 
 PURE = {"model", "names", "plan", "report", "release", "template", "smoke", "canonical", "errors"}
-IMPURE_MODULES = frozenset(
-    [
-        "os",
-        "sys",
-        "io",
-        "time",
-        "datetime",
-        "random",
-        "secrets",
-        "socket",
-        "subprocess",
-        "shutil",
-        "tempfile",
-        "urllib",
-        "http",
-        "boto3",
-        "botocore",
-        "docker",
-        "requests",
-        "uuid",
-    ]
-)
+IMPURE_MODULES = {
+    "os", "sys", "io", "time", "datetime", "random", "secrets", "socket", "subprocess", "shutil", "tempfile",
+    "urllib", "http", "boto3", "botocore", "docker", "requests", "uuid",
+}  # fmt: skip
 # What the design lets each room import, besides model, errors, names and canonical, which anyone may.
 ROOMS: dict[str, set[str]] = {
     "app": {"settings", "catalog", "release", "plan", "report", "execute", "wiring", "making", "bootstrap", "template",
@@ -159,7 +141,9 @@ def test_library_names_no_place(library: list[Source], doors: list[Source]) -> N
         rf"(?<![\w.])\d{{12}}(?!\w)|[\"'][a-z]{{2}}-(north|south|east|west|central)\w*-\d[\"']|[\"']({services})[\"']"
     )
 
-    texts = [(source.name, source.text) for source in library + doors] + specs
+    # The fakes ship accounts of their own to play with.
+    ours = [source for source in library + doors if source.name != "lockstep/testing.py"]
+    texts = [(source.name, source.text) for source in ours] + specs
 
     assert [(name, found.group()) for name, text in texts if (found := pattern.search(text))] == []
 
