@@ -19,8 +19,8 @@ LINTED = ("lockstep", "tasks.py", "noxfile.py", "tests", "services")
 
 
 def _install(session: nox.Session, lock: str = "dev") -> None:
-    """Install what a lock file names, every package checked against its hash."""
-    session.install("--require-hashes", "-r", f"requirements/{lock}.txt")
+    """Install what a lock file names, all of it and nothing else, every package checked against its hash."""
+    session.install("--no-deps", "--require-hashes", "-r", f"requirements/{lock}.txt")
 
 
 def _pytest(session: nox.Session, *paths: str, env: dict[str, str] | None = None) -> None:
@@ -83,7 +83,7 @@ def service(session: nox.Session, name: str) -> None:
     """One service's own tests."""
     folder = ROOT / "services" / name
     for requirements in sorted(folder.glob("*/requirements.txt")):
-        session.install("--require-hashes", "-r", str(requirements))
+        session.install("--no-deps", "--require-hashes", "-r", str(requirements))
     session.install("pytest")
     session.chdir(folder)
     source = sorted(str(path.parent) for path in folder.glob("*/requirements.txt"))
@@ -98,7 +98,7 @@ def sandbox(session: nox.Session) -> None:
     inner = ROOT / ".nox" / "emulator"
     session.run("python", "-m", "venv", str(inner))
     python = inner / "bin" / "python"
-    session.run(str(python), "-m", "pip", "install", "-q", "--require-hashes", "-r", "requirements/sandbox.txt",
+    session.run(str(python), "-m", "pip", "install", "-q", "--no-deps", "--require-hashes", "-r", "requirements/sandbox.txt",
                 external=True)  # fmt: skip
     _pytest(session, "tests/sandbox", env={"LOCKSTEP_SANDBOX_PYTHON": str(python)})
 
@@ -151,10 +151,10 @@ def demo(session: nox.Session) -> None:
 def lock(session: nox.Session) -> None:
     """Write the lock files anew. Needs uv."""
     for source in sorted([*ROOT.glob("requirements/*.in"), *ROOT.glob("services/*/*/requirements.in")]):
-        python = "3.13" if "services" in source.parts else "3.11"
-        where = ("--python-version", python, *(() if "services" in source.parts else ("--universal",)))
+        inside = "services" in source.parts or source.stem == "standin"
+        where = ("--python-version", "3.13") if inside else ("--python-version", "3.11", "--universal")
         with session.chdir(source.parent):
-            session.run("uv", "pip", "compile", "--quiet", "--upgrade", *where, "--generate-hashes",
+            session.run("uv", "pip", "compile", "--quiet", "--upgrade", *where, "--generate-hashes", "--allow-unsafe",
                         "--no-emit-index-url", "--no-emit-find-links", "--custom-compile-command", "nox -s lock",
                         source.name, "--output-file", source.with_suffix(".txt").name, external=True)  # fmt: skip
 
@@ -174,6 +174,7 @@ def _environment(session: nox.Session) -> None:
         "install",
         "-q",
         "--disable-pip-version-check",
+        "--no-deps",
         "--require-hashes",
         "-r",
         "requirements/run.txt",

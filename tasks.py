@@ -28,6 +28,12 @@ def _open(c: Context, json: bool, profile: str | None = None) -> Wiring:
     return opened
 
 
+def _end(exit_code: int) -> None:
+    """End the run where a task failed; let the next one begin where it did not: `invoke build push`."""
+    if exit_code:
+        sys.exit(exit_code)
+
+
 @task(help={"json": JSON, "profile": PROFILE})
 def doctor(c: Context, profile: str | None = None, json: bool = False) -> None:
     """Check tools, engine, configuration and credentials.
@@ -36,7 +42,7 @@ def doctor(c: Context, profile: str | None = None, json: bool = False) -> None:
     """
     from lockstep import app
 
-    sys.exit(app.doctor(_open(c, json, profile)))
+    _end(app.doctor(_open(c, json, profile)))
 
 
 @task(iterable=["service"], help={"service": SERVICE, "json": JSON, "profile": PROFILE})
@@ -47,7 +53,7 @@ def build(c: Context, service: list[str], profile: str | None = None, json: bool
     """
     from lockstep import app
 
-    sys.exit(app.build(_open(c, json, profile), service))
+    _end(app.build(_open(c, json, profile), service))
 
 
 @task(iterable=["service"], help={"service": SERVICE, "json": JSON, "profile": PROFILE})
@@ -58,7 +64,7 @@ def push(c: Context, service: list[str], profile: str | None = None, json: bool 
     """
     from lockstep import app
 
-    sys.exit(app.push(_open(c, json, profile), service))
+    _end(app.push(_open(c, json, profile), service))
 
 
 @task(iterable=["service"], help={"service": SERVICE, "json": JSON, "profile": PROFILE})
@@ -69,7 +75,7 @@ def package(c: Context, service: list[str], profile: str | None = None, json: bo
     """
     from lockstep import app
 
-    sys.exit(app.package(_open(c, json, profile), service))
+    _end(app.package(_open(c, json, profile), service))
 
 
 @task(help={"json": JSON, "profile": PROFILE})
@@ -80,7 +86,7 @@ def release(c: Context, profile: str | None = None, json: bool = False) -> None:
     """
     from lockstep import app
 
-    sys.exit(app.release(_open(c, json, profile)))
+    _end(app.release(_open(c, json, profile)))
 
 
 @task(
@@ -109,7 +115,7 @@ def deploy(
     """
     from lockstep import app
 
-    sys.exit(app.deploy(_open(c, json, profile), env, release, service, dry_run=dry_run))
+    _end(app.deploy(_open(c, json, profile), env, release, service, dry_run=dry_run))
 
 
 @task(iterable=["service"], help={"env": ENV, "service": SERVICE, "profile": PROFILE, "json": JSON})
@@ -120,7 +126,7 @@ def smoke(c: Context, env: str, service: list[str], profile: str | None = None, 
     """
     from lockstep import app
 
-    sys.exit(app.smoke(_open(c, json, profile), env, service))
+    _end(app.smoke(_open(c, json, profile), env, service))
 
 
 @task(help={"json": JSON, "profile": PROFILE})
@@ -131,7 +137,7 @@ def status(c: Context, profile: str | None = None, json: bool = False) -> None:
     """
     from lockstep import app
 
-    sys.exit(app.status(_open(c, json, profile)))
+    _end(app.status(_open(c, json, profile)))
 
 
 @task(
@@ -144,7 +150,7 @@ def bootstrap(c: Context, yes: bool = False, dry_run: bool = False, json: bool =
     """
     from lockstep import app
 
-    sys.exit(app.bootstrap(_open(c, json), yes=yes, dry_run=dry_run))
+    _end(app.bootstrap(_open(c, json), yes=yes, dry_run=dry_run))
 
 
 @task(help={"json": JSON})
@@ -155,7 +161,7 @@ def start(c: Context, json: bool = False) -> None:
     """
     from lockstep import app
 
-    sys.exit(app.sandbox_start(_open(c, json)))
+    _end(app.sandbox_start(_open(c, json)))
 
 
 @task(help={"json": JSON})
@@ -166,7 +172,7 @@ def stop(c: Context, json: bool = False) -> None:
     """
     from lockstep import app
 
-    sys.exit(app.sandbox_stop(_open(c, json)))
+    _end(app.sandbox_stop(_open(c, json)))
 
 
 @task(help={"json": JSON})
@@ -177,7 +183,7 @@ def reset(c: Context, json: bool = False) -> None:
     """
     from lockstep import app
 
-    sys.exit(app.sandbox_reset(_open(c, json)))
+    _end(app.sandbox_reset(_open(c, json)))
 
 
 @task(name="status", help={"json": JSON})
@@ -188,7 +194,7 @@ def sandbox_status(c: Context, json: bool = False) -> None:
     """
     from lockstep import app
 
-    sys.exit(app.sandbox_status(_open(c, json)))
+    _end(app.sandbox_status(_open(c, json)))
 
 
 namespace = Collection(doctor, build, push, package, release, deploy, smoke, status, bootstrap)

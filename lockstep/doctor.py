@@ -18,7 +18,7 @@ def tools(env: Mapping[str, str], engine: str) -> tuple[tuple[str, str | None, s
     return (
         ("python", sys.version.split()[0], ""),
         *(
-            (name, _package(name), "python3 -m pip install --require-hashes -r requirements/run.txt")
+            (name, _package(name), "python3 -m pip install --no-deps --require-hashes -r requirements/run.txt")
             for name in _PACKAGES
         ),
         ("git", _command(("git", "--version"), env), "install git"),

@@ -142,6 +142,13 @@ class Images:
         if platforms != [architecture.docker]:
             raise BuildError(tried, f"it is for {platforms}, the template says {architecture}", "invoke build")
 
+    def running(self) -> tuple[str, ...]:
+        """Return the images of the containers that run, by the name that they were started with."""
+        try:
+            return tuple(container["Image"] for container in self._docker.api.containers())
+        except (DockerException, RequestException) as error:
+            raise _engine_down(self.host, error) from error
+
     def pull(self, tag: str) -> bool:
         """Pull an image; False where it cannot be had."""
         try:

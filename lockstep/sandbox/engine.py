@@ -134,8 +134,10 @@ def ensure(folder: Path, env: Mapping[str, str], say: Say, machine: Machine | No
     """
     here = machine or Machine.this()
     named, own = env.get("DOCKER_HOST", ""), recorded(folder)
+    if own and answers(own.host):
+        return own
     if host := find(env, here.socket):
-        return own if own and own.host == host else EngineState(host)
+        return EngineState(host)
     if named not in {"", own_host(folder)}:
         raise BuildError(f"no Docker engine answers at {named}", cure="start it, or unset DOCKER_HOST")
     if own is None or not is_running(own.pid, daemon_argv(folder)):

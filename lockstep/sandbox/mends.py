@@ -18,7 +18,7 @@ from importlib.metadata import version
 from typing import Any
 from urllib.parse import urlsplit
 
-from lockstep.sandbox import mended_policies, seams
+from lockstep.sandbox import mended_policies, mended_trail, seams
 
 _IMAGE = re.compile(r"(?:127\.0\.0\.1|localhost):(\d+)/([^@:]+)(?::([^@]+))?(?:@(.+))?")
 _NO_IMAGE = "Source image {} does not exist. Provide a valid source image."
@@ -283,4 +283,5 @@ MENDS = (
     code_of_other_accounts,
     images_must_exist,
     apis_of_other_accounts,
+    mended_trail.trail_names_call_and_caller,
 )

@@ -25,6 +25,7 @@ EXECUTION_ROLE: ContextVar[str] = ContextVar("lockstep_execution_role", default=
 # What the mends use of MiniStack beside the functions that they replace.
 USED = {
     "app": ("_parse_execute_api_url", "_resolve_port"),
+    "services.cloudtrail": ("_get_event_queue",),
     "core.iam_actions": ("_s3_action", "s3_service_context"),
     "core.iam_evaluator": (
         "AuthError", "EvalContext", "EvalResult", "PrincipalInfo", "combine_resource_policy", "evaluate",

@@ -79,7 +79,8 @@ class Server:
             self._launch(python, running.host)
         people.seed(self.settings, self.profiles, self.endpoint())
         images = self.open_images(running.host)
-        standin.ensure(self._base_images(), images, self.folder, self.environ, say)
+        lock = self.root / "requirements" / "standin.txt"
+        standin.ensure(self._base_images(), images, self.folder, lock, self.environ, say)
 
     def stop(self, say: Say) -> None:
         """End the emulator, its containers, and the engine if it is ours; keep their state."""
@@ -118,7 +119,7 @@ class Server:
         say("installing the AWS of this machine (requirements/sandbox.txt)")
         shutil.rmtree(venv, ignore_errors=True)
         env = process.child_environment(self.environ)
-        install = (str(python), "-m", "pip", "install", "-q", "--require-hashes", "-r", str(lock))
+        install = (str(python), "-m", "pip", "install", "-q", "--no-deps", "--require-hashes", "-r", str(lock))
         for argv in ((sys.executable, "-m", "venv", str(venv)), install):
             ended = process.run(argv, env)
             if ended.status != 0:

@@ -157,14 +157,15 @@ def ensure(
     tags: Iterable[str],
     images: ImageStore,
     folder: Path,
+    lock: Path,
     env: Mapping[str, str],
     say: Say,
     architecture: Architecture | None = None,
 ) -> None:
     """See that each base image is in the engine: pulled, or for BASE its stand-in, made below `folder`.
 
-    The stand-in carries the public name, so that a FROM needs no change. `architecture` is the builds', this
-    machine's if not given. Raises BuildError for an image that can be had in no way, naming it.
+    The stand-in carries the public name, so that a FROM needs no change. `lock` names the packages that go into
+    it, with their hashes; `architecture` is the builds', this machine's if not given. Raises BuildError for an image that can be had in no way, naming it.
     """
     for tag in tags:
         if images.has(tag):
@@ -178,7 +179,7 @@ def ensure(
         say(f"{tag} cannot be pulled here: building a stand-in, once; about a minute.")
         say("  It is Debian with the same Python, Lambda's runtime client and its emulator, for the sandbox only.")
         say("  It is not Amazon Linux: it has no dnf and other system libraries.")
-        root = build_rootfs(folder, env, say, architecture)
+        root = build_rootfs(folder, lock, env, say, architecture)
         try:
             say("  importing it into the Docker engine")
             images.import_rootfs(pack(root), tag, changes(env))
@@ -186,7 +187,9 @@ def ensure(
             discard(root)
 
 
-def build_rootfs(folder: Path, env: Mapping[str, str], say: Say, architecture: Architecture | None = None) -> Path:
+def build_rootfs(
+    folder: Path, lock: Path, env: Mapping[str, str], say: Say, architecture: Architecture | None = None
+) -> Path:
     """Make the stand-in's file system in `<folder>/standin` and return where it is; nothing is mounted below it.
 
     Needs Linux, root and the network; installs debootstrap first where apt can. Whatever was there is replaced.
@@ -202,7 +205,7 @@ def build_rootfs(folder: Path, env: Mapping[str, str], say: Say, architecture: A
     root.mkdir(parents=True, mode=0o755)
     try:
         _bootstrap(root, env, say)
-        _furnish(root, env, say)
+        _furnish(root, lock, env, say)
     except BaseException:
         discard(root)
         raise
@@ -236,7 +239,7 @@ def _bootstrap(root: Path, env: Mapping[str, str], say: Say) -> None:
         raise BuildError(f"debootstrap of Debian {SUITE} failed", engine.tail(done.output), cure)
 
 
-def _furnish(root: Path, env: Mapping[str, str], say: Say) -> None:
+def _furnish(root: Path, lock: Path, env: Mapping[str, str], say: Say) -> None:
     """Put in what Debian lacks: this machine's trust, pip, Lambda's runtime client, emulator, entry point."""
     bundle = Path(env.get("SSL_CERT_FILE") or env.get("PIP_CERT") or f"/{BUNDLE}")
     if bundle.is_file():
@@ -247,14 +250,16 @@ def _furnish(root: Path, env: Mapping[str, str], say: Say) -> None:
     say("  installing pip and Lambda's runtime client")
     pip = next(root.glob("usr/share/python-wheels/pip-*.whl")).relative_to(root)
     reach = {name: value for name, value in env.items() if name.lower() in REACH}
+    shutil.copyfile(lock, root / lock.name)
     done = process.run(
         ("chroot", str(root), "/usr/bin/python3", f"/{pip}/pip", "install", "--no-cache-dir", "--only-binary=:all:",
-         "--root-user-action=ignore", "--disable-pip-version-check", f"/{pip}", "awslambdaric"),
+         "--root-user-action=ignore", "--disable-pip-version-check", "--no-deps", "--require-hashes", "-r", f"/{lock.name}"),
         reach | {"PATH": engine.ADMIN_PATH, "HOME": "/root", "LANG": "C.UTF-8", "PIP_CERT": f"/{BUNDLE}"},
     )  # fmt: skip
     if done.status:
         cure = "see that this machine reaches its Python package index; try again"
         raise BuildError("the stand-in's runtime client was not installed", engine.tail(done.output), cure)
+    (root / lock.name).unlink()
     shutil.copyfile(_emulator(), root / EMULATOR)
     (root / "lambda-entrypoint.sh").write_text(ENTRY_POINT, encoding="utf-8")
     for program in (root / EMULATOR, root / "lambda-entrypoint.sh"):

@@ -39,22 +39,17 @@ class Ping(BaseHTTPRequestHandler):
         """Keep quiet."""
 
 
-class Broken(Ping):
-    """Answers as an engine does that cannot work."""
-
-    status = 500
-
-
 @contextmanager
-def listening(path: Path | None, handler: type[Ping] = Ping) -> Iterator[str]:
+def listening(path: Path | None, status: int = 200) -> Iterator[str]:
     """Serve an engine from a thread, on a unix socket or else over TCP; its DOCKER_HOST url."""
     if path:
         path.parent.mkdir(parents=True, exist_ok=True)
+    handler = type("Handler", (Ping,), {"status": status})
     server = socketserver.UnixStreamServer(str(path), handler) if path else HTTPServer(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:
-        yield f"unix://{path}" if path else f"tcp://127.0.0.1:{server.server_address[1]}"
+        yield f"unix://{path}" if path else f"tcp://127.0.0.1:{server.socket.getsockname()[1]}"
     finally:
         server.shutdown()
         thread.join()
@@ -68,12 +63,18 @@ def place() -> Iterator[Path]:
         yield Path(folder)
 
 
-def tool(folder: Path, name: str, script: str = "exit 0") -> None:
-    """Put a program into a folder."""
-    folder.mkdir(exist_ok=True)
-    file = folder / name
+def tool(place: Path, name: str, script: str = "exit 0") -> None:
+    """Put a program into the `bin` of a folder."""
+    file = place / "bin" / name
+    file.parent.mkdir(exist_ok=True)
     file.write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
     file.chmod(0o755)
+
+
+def note(place: Path, text: str) -> None:
+    """Leave a state file behind, as an earlier start would have."""
+    (place / "engine").mkdir()
+    (place / "engine" / "state.json").write_text(text, encoding="utf-8")
 
 
 def machine(folder: Path, release: str = UBUNTU, *, is_root: bool = True) -> Machine:
@@ -125,7 +126,7 @@ def test_an_engine_that_cannot_be_asked_is_trusted(host: str, tls: str) -> None:
 
 def test_a_broken_engine_does_not_count(place: Path) -> None:
     """A socket that answers with an error is no engine."""
-    with listening(place / "a.sock", Broken) as host:
+    with listening(place / "a.sock", 500) as host:
         is_there = engine.answers(host)
 
     assert not is_there
@@ -153,10 +154,11 @@ def test_somebody_elses_engine_is_used_and_left_alone(place: Path) -> None:
 def test_a_named_engine_that_is_silent_is_an_error(place: Path) -> None:
     """Where DOCKER_HOST names an engine that does not answer, the error names it and none is started."""
     with pytest.raises(BuildError) as caught:
-        engine.ensure(place, {"DOCKER_HOST": "unix:///nowhere.sock"}, print, machine(place))
+        engine.ensure(place, {"DOCKER_HOST": "unix:///no.sock"}, print, machine(place))
 
-    assert str(caught.value) == (
-        "error: no Docker engine answers at unix:///nowhere.sock\n  next: start it, or unset DOCKER_HOST"
+    assert (
+        str(caught.value)
+        == "error: no Docker engine answers at unix:///no.sock\n  next: start it, or unset DOCKER_HOST"
     )
 
 
@@ -176,23 +178,21 @@ def test_what_cannot_be_installed_is_named(place: Path, release: str, *, is_root
 
 
 def test_only_root_starts_an_engine(place: Path) -> None:
-    """A plain user on a machine whose engine is installed but not running is told to start it."""
-    tool(place / "bin", "dockerd")
-    tool(place / "bin", "iptables")
+    """Where an engine is installed but not running, a plain user is told so, and nothing is installed again."""
+    tool(place, "dockerd")
+    tool(place, "iptables")
 
     with pytest.raises(BuildError) as caught:
         engine.ensure(place, {}, print, machine(place, is_root=False))
 
-    assert str(caught.value) == (
-        "error: no Docker engine answers\n  answer: only root can start one\n  next: start Docker; try again"
-    )
+    assert (caught.value.tried, caught.value.answer) == ("no Docker engine answers", "only root can start one")
 
 
 def test_what_is_missing_is_installed_with_apt(place: Path) -> None:
     """As root on Ubuntu what is missing is installed, without questions and without recommended packages."""
     said: list[str] = []
-    tool(place / "bin", "apt-get", f'echo "$DEBIAN_FRONTEND: $@" >> {place}/calls')
-    tool(place / "bin", "iptables")
+    tool(place, "apt-get", f'echo "$DEBIAN_FRONTEND: $@" >> {place}/calls')
+    tool(place, "iptables")
 
     engine.provide(("dockerd",), {}, said.append, machine(place))
 
@@ -202,33 +202,24 @@ def test_what_is_missing_is_installed_with_apt(place: Path) -> None:
     assert said == ["installing docker.io, debootstrap with apt-get: this machine has none; about half a minute"]
 
 
-def test_nothing_is_installed_twice(place: Path) -> None:
-    """Where the tools are there, nothing is installed and nothing said, on any distribution."""
-    said: list[str] = []
-    tool(place / "bin", "debootstrap")
-
-    engine.provide(("debootstrap",), {}, said.append, machine(place, FEDORA))
-
-    assert said == []
-
-
 def test_a_failed_installation_is_quoted(place: Path) -> None:
     """Where apt fails, the error holds its last words."""
-    tool(place / "bin", "apt-get", "echo 'E: no network'; exit 100")
+    tool(place, "apt-get", "echo 'E: no network'; exit 100")
 
     with pytest.raises(BuildError) as caught:
         engine.provide(("dockerd",), {}, lambda _line: None, machine(place))
 
-    assert str(caught.value) == (
-        "error: 'apt-get update -q' failed\n  answer: E: no network\n  next: mend apt-get; try again"
+    assert (
+        str(caught.value)
+        == "error: 'apt-get update -q' failed\n  answer: E: no network\n  next: mend apt-get; try again"
     )
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="an engine keeps its socket below /run, where only root may write")
 def test_an_engine_that_dies_is_quoted_and_cleared_away(place: Path) -> None:
     """An engine that ends while it starts is an error with the end of its log; nothing of it stays."""
-    tool(place / "bin", "dockerd", "echo 'level=info'; echo 'no cgroups'; exit 1")
-    tool(place / "bin", "iptables")
+    tool(place, "dockerd", "echo 'level=info'; echo 'no cgroups'; exit 1")
+    tool(place, "iptables")
 
     with pytest.raises(BuildError) as caught:
         engine.ensure(place, {"PATH": str(place / "bin")}, lambda _line: None, machine(place))
@@ -240,9 +231,7 @@ def test_an_engine_that_dies_is_quoted_and_cleared_away(place: Path) -> None:
 
 def test_stop_spares_a_process_that_has_the_number_by_now(place: Path) -> None:
     """Where the engine has ended and its process id is another's, stop ends nobody and forgets it."""
-    noted = {"host": engine.own_host(place), "pid": os.getpid(), "made_bridge": False}
-    (place / "engine").mkdir()
-    (place / "engine" / "state.json").write_text(json.dumps(noted), encoding="utf-8")
+    note(place, json.dumps({"host": engine.own_host(place), "pid": os.getpid(), "made_bridge": False}))
 
     engine.stop(place, lambda _line: None)
 
@@ -252,8 +241,7 @@ def test_stop_spares_a_process_that_has_the_number_by_now(place: Path) -> None:
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"pid": 1}', '{"host": "a", "more": 1}'])
 def test_a_damaged_note_is_no_engine(place: Path, text: str) -> None:
     """A state file that another version or an interrupted run left counts as none."""
-    (place / "engine").mkdir()
-    (place / "engine" / "state.json").write_text(text, encoding="utf-8")
+    note(place, text)
 
     noted = engine.recorded(place)
 

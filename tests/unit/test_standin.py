@@ -228,7 +228,9 @@ def test_an_image_that_is_there_is_left_as_it_is(tmp_path: Path) -> None:
     """Where every base image is in the engine, nothing is fetched and nothing said."""
     said: list[str] = []
 
-    standin.ensure([standin.BASE, "a:1"], Store({standin.BASE, "a:1"}), tmp_path, {}, said.append)
+    standin.ensure(
+        [standin.BASE, "a:1"], Store({standin.BASE, "a:1"}), tmp_path, tmp_path / "lock.txt", {}, said.append
+    )
 
     assert said == []
 
@@ -238,7 +240,7 @@ def test_an_image_that_can_be_pulled_is_pulled(tmp_path: Path) -> None:
     said: list[str] = []
     store = Store(within_reach={standin.BASE})
 
-    standin.ensure([standin.BASE], store, tmp_path, {}, said.append)
+    standin.ensure([standin.BASE], store, tmp_path, tmp_path / "lock.txt", {}, said.append)
 
     assert (store.images, said) == ({standin.BASE}, [f"pulling {standin.BASE}"])
 
@@ -246,7 +248,7 @@ def test_an_image_that_can_be_pulled_is_pulled(tmp_path: Path) -> None:
 def test_an_image_without_a_stand_in_is_an_error(tmp_path: Path) -> None:
     """An image that cannot be pulled and has no stand-in is named, with what to do."""
     with pytest.raises(BuildError) as caught:
-        standin.ensure(["a:1"], Store(), tmp_path, {}, lambda _line: None)
+        standin.ensure(["a:1"], Store(), tmp_path, tmp_path / "lock.txt", {}, lambda _line: None)
 
     assert str(caught.value) == (
         "error: the base image a:1 is not here\n"

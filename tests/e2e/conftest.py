@@ -1,0 +1,155 @@
+"""A copy of this working tree in which the demo has run, on the real Docker engine and the real SAM CLI.
+
+The copy has a sandbox of its own, on a port of its own. The engine is whichever answers, else one that is started
+below this working tree, so that its stand-in base image is built once. A missing engine is a failure, never a skip.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+
+from lockstep import process
+from lockstep.aws.session import Reach, code_of, open_session
+from lockstep.sandbox import engine
+
+ROOT = Path(__file__).parents[2]
+TOOLING, TEST, PROD = "111111111111", "222222222222", "333333333333"
+REGION = "eu-west-1"
+
+
+@dataclass(frozen=True)
+class Ran:
+    """How a command ended."""
+
+    status: int
+    stdout: str
+    stderr: str
+
+    @property
+    def document(self) -> Any:  # noqa: ANN401 - any JSON
+        """The one JSON document that stdout holds."""
+        return json.loads(self.stdout)
+
+
+@dataclass(frozen=True)
+class Place:
+    """A copy of the working tree, and how to act in it as its user would."""
+
+    folder: Path
+    env: Mapping[str, str]
+
+    def run(self, *argv: str, **env: str) -> Ran:
+        """Run a command there."""
+        ended = subprocess.run(
+            argv, cwd=self.folder, env={**self.env, **env}, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+            check=False,
+        )  # fmt: skip
+        return Ran(ended.returncode, ended.stdout, ended.stderr)
+
+    def invoke(self, *argv: str, **env: str) -> Ran:
+        """Run a task there, with the environment that the demo left."""
+        return self.run(str(self.folder / ".venv" / "bin" / "invoke"), *argv, **env)
+
+    def endpoint(self) -> str:
+        """Where the sandbox of this place listens."""
+        port = json.loads((self.folder / ".lockstep" / "sandbox" / "server.json").read_text())["port"]
+        return f"http://127.0.0.1:{port}"
+
+    def client(self, service: str, account: str) -> Any:  # noqa: ANN401 - boto3 makes its clients at run time
+        """Look into an account as its root."""
+        session: Any = boto3.Session(aws_access_key_id=account, aws_secret_access_key="test", region_name=REGION)
+        return session.client(service, endpoint_url=self.endpoint())
+
+    def assume(self, role: str, profile: str) -> str:
+        """Try to assume a role as a person of the sandbox; return 'allowed' or AWS's code."""
+        files = self.folder / ".lockstep" / "sandbox" / "aws"
+        reach = Reach(REGION, self.endpoint(), files / "config", files / "credentials")
+        sts = open_session(reach, profile, "testing").client("sts")
+        try:
+            sts.assume_role(RoleArn=role, RoleSessionName="tests")
+        except ClientError as error:
+            return code_of(error)
+        return "allowed"
+
+    def accounts(self) -> dict[str, Any]:
+        """What is in the accounts: stacks with their status and tags, images, published files."""
+        found: dict[str, Any] = {}
+        for account in (TOOLING, TEST, PROD):
+            stacks = self.client("cloudformation", account).describe_stacks()["Stacks"]
+            found[account] = {s["StackName"]: (s["StackStatus"], s.get("LastUpdatedTime"), s["Tags"]) for s in stacks}
+        ecr = self.client("ecr", TOOLING)
+        for repository in ecr.describe_repositories()["repositories"]:
+            name = repository["repositoryName"]
+            found[name] = sorted(i["imageDigest"] for i in ecr.describe_images(repositoryName=name)["imageDetails"])
+        bucket = f"lockstep-artifacts-{TOOLING}-{REGION}"
+        listed = self.client("s3", TOOLING).list_objects_v2(Bucket=bucket).get("Contents", [])
+        found[bucket] = sorted(item["Key"] for item in listed)
+        return found
+
+
+@pytest.fixture(scope="session")
+def docker_host() -> Iterator[str]:
+    """The engine that answers, or one of ours for as long as the tests run."""
+    folder = ROOT / ".lockstep"
+    folder.mkdir(exist_ok=True)
+    before = engine.recorded(folder)
+    running = engine.ensure(folder, os.environ, print)
+    yield running.host
+    if running.pid is not None and before is None:
+        engine.stop(folder, print)
+
+
+def copy(to: Path, docker_host: str) -> Place:
+    """Copy what git knows or would add of this working tree, and commit it there."""
+    listed = subprocess.run(
+        ("git", "-C", str(ROOT), "ls-files", "-z", "--cached", "--others", "--exclude-standard"),
+        capture_output=True, check=True,
+    )  # fmt: skip
+    for name in listed.stdout.decode().split("\0"):
+        if name and (ROOT / name).is_file():
+            (to / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, to / name)
+    home = to.parent / "home"
+    home.mkdir()
+    tools = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    env = process.child_environment(os.environ, HOME=str(home), PATH=tools, DOCKER_HOST=docker_host)
+    place = Place(to, env)
+    author = ("-c", "user.name=tests", "-c", "user.email=tests@example.invalid")
+    place.run("git", "init", "-q", "-b", "main")
+    place.run("git", "add", "--all")
+    place.run("git", *author, "commit", "-q", "-m", "a copy")
+    return place
+
+
+@pytest.fixture(scope="session")
+def demo(docker_host: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Place, Ran]]:
+    """The place where the demo has run, and how it ended."""
+    folder = tmp_path_factory.mktemp("e2e") / "lockstep"
+    folder.mkdir()
+    place = copy(folder, docker_host)
+    ran = place.run("nox", "-s", "demo")
+    yield place, ran
+    place.invoke("sandbox.stop")
+    shutil.rmtree(folder.parent)
+
+
+@pytest.fixture
+def place(demo: tuple[Place, Ran]) -> Iterator[Place]:
+    """The place as the demo left it; what a test changes in its files is put back."""
+    there, ran = demo
+    assert ran.status == 0, ran.stdout + ran.stderr
+    yield there
+    there.run("git", "checkout", "-q", ".")
+    there.run("git", "clean", "-q", "-d", "--force", "services", "infra")

@@ -1,0 +1,150 @@
+"""A terminal whose outside is in memory: runs tasks through Invoke itself, keeps what a person would see."""
+
+from __future__ import annotations
+
+import copy
+import json
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from invoke import Collection, Program
+
+import tasks
+from lockstep import canonical
+from lockstep.console import Console
+from lockstep.testing import SETTINGS, FakeWiring, World, a_service
+
+if TYPE_CHECKING:
+    import pytest
+
+    from lockstep.model import Service
+    from lockstep.ports import Wiring
+
+TEMPLATE = {
+    "Parameters": {"Environment": {"Type": "String"}},
+    "Resources": {
+        "HelloFunction": {
+            "Type": "AWS::Serverless::Function",
+            "Metadata": {"Dockerfile": "Dockerfile", "DockerContext": "app"},
+            "Properties": {"PackageType": "Image"},
+        }
+    },
+}
+
+
+class Seen(NamedTuple):
+    """How a command ended, and all that it printed."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def document(self) -> Any:  # noqa: ANN401 - any JSON
+        """The one JSON document that stdout holds, and nothing else."""
+        return json.loads(self.out)
+
+
+def text(*lines: str) -> str:
+    """Return lines as they are printed."""
+    return "".join(f"{line}\n" for line in lines)
+
+
+def changed(service: Service, what: str = "a line of the handler") -> Service:
+    """Return a service after its image's source changed."""
+    image = canonical.hash_of([service.name, "image", what])
+    return a_service(
+        service.name,
+        smoke=service.smoke,
+        image_hashes=(("HelloFunction", image),),
+        source_hash=canonical.hash_of([service.name, "source", what]),
+    )
+
+
+@dataclass(frozen=True)
+class Attended(Console):
+    """A console at which somebody sits and answers."""
+
+    answer: bool | None = None
+
+    def confirm(self, question: str) -> bool:
+        """Print the question and give the answer that was set; ask as the real one does where none was."""
+        if self.answer is None:
+            return super().confirm(question)
+        self.complain(f"{question} [y/N] {'y' if self.answer else 'n'}")
+        return self.answer
+
+
+@dataclass
+class Outside(FakeWiring):
+    """The fakes, with the real console before them."""
+
+    answer: bool | None = None
+
+    @cached_property
+    def console(self) -> Attended:  # type: ignore[override]  # what it prints is the point here
+        """Where words and results go: to stdout and stderr, as for a person."""
+        return Attended(self.as_json, self.answer)
+
+
+@dataclass
+class Terminal:
+    """A working tree with services, a world around it, and somebody who types. All of it may be set by a test."""
+
+    root: Path
+    capsys: pytest.CaptureFixture[str]
+    world: World = field(default_factory=World)
+    services: tuple[Service, ...] = field(default_factory=lambda: (a_service(),))
+    settings: str = SETTINGS
+    answer: bool | None = None
+    outside: type[Outside] = Outside
+
+    def __post_init__(self) -> None:
+        for service in self.services:
+            self.write_template(service.name)
+
+    def write_template(self, service: str, **changes: object) -> None:
+        """Write a service's template into the working tree."""
+        folder = self.root / "services" / service
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "template.yaml").write_text(json.dumps(TEMPLATE | changes), encoding="utf-8")
+
+    def invoke(self, *argv: str) -> Seen:
+        """Type `invoke` and some arguments, through Invoke's own program, and see what comes of it."""
+        namespace = Collection.from_module(tasks, config={"wiring": self._open})
+        try:
+            Program(namespace=namespace).run(["invoke", *argv])
+        except SystemExit as ended:
+            return Seen(int(ended.code or 0), *self.capsys.readouterr())
+        return Seen(0, *self.capsys.readouterr())
+
+    def release(self) -> str:
+        """Make a release and return its name."""
+        return str(self.invoke("release", "--json").document["release"])
+
+    def accounts(self) -> object:
+        """What is in the accounts: published files, images, stacks, functions."""
+        world = self.world
+        return copy.deepcopy((world.files, world.pushed, world.stacks, world.running, world.account_stacks))
+
+    def environments(self) -> object:
+        """What is in the environments' accounts: stacks and functions."""
+        return copy.deepcopy((self.world.stacks, self.world.running))
+
+    def changes(self) -> list[str]:
+        """What was changed or called since the last look, in the words of the fakes."""
+        calls, self.world.calls = self.world.calls, []
+        return calls
+
+    def _open(self, _root: Path, *, as_json: bool, profile: str | None) -> Wiring:
+        return self.outside(
+            root=self.root,
+            as_json=as_json,
+            profile=profile,
+            world=self.world,
+            text=self.settings,
+            catalog=self.services,
+            answer=self.answer,
+        )

@@ -1,0 +1,113 @@
+"""The mends of what a call tells policies and the trail, against a real MiniStack; and that each is still needed."""
+
+from __future__ import annotations
+
+import json
+
+from tests.sandbox.conftest import REGION, TEST, TOOLING, Server, allow, outcome
+
+NOTHING = json.dumps({"Resources": {"Wait": {"Type": "AWS::CloudFormation::WaitConditionHandle"}}})
+
+
+def write_once(server: Server, **headers: str) -> str:
+    """Write where the bucket's policy insists on If-None-Match."""
+    name = f"write-once-{len(headers)}"
+    unconditional = {"Null": {"s3:if-none-match": "true"}}
+    denied = {"Effect": "Deny", "Principal": "*", "Action": "s3:PutObject", "Condition": unconditional}
+    server.bucket(name, denied)
+    writer = server.role(TOOLING, name, allow("s3:PutObject"))
+    s3 = server.client("s3", server.assume(writer))
+    return outcome(s3.put_object, Bucket=name, Key="file", Body=b"", **headers)
+
+
+def test_a_conditional_write_is_let_through(mended: Server) -> None:
+    """A policy that insists on If-None-Match lets a write through that brings it."""
+    found = write_once(mended, IfNoneMatch="*")
+
+    assert found == "done"
+
+
+def test_an_unconditional_write_is_denied(mended: Server) -> None:
+    """A policy that insists on If-None-Match denies a write that lacks it."""
+    found = write_once(mended)
+
+    assert found == "AccessDenied"
+
+
+def test_upstream_still_lacks_conditional_writes(unmended: Server) -> None:
+    """Once this fails, upstream has it: delete the mend `conditional_writes_are_seen`."""
+    found = write_once(unmended, IfNoneMatch="*")
+
+    assert found == "AccessDenied"
+
+
+def change_as(server: Server, caller: str, given: str) -> str:
+    """Create a change set, with a role given, as somebody who may give one role only."""
+    only = {"StringEquals": {"cloudformation:RoleArn": f"arn:aws:iam::{TEST}:role/the-one"}}
+    deployer = server.role(TEST, caller, allow("cloudformation:CreateChangeSet", Condition=only))
+    client = server.client("cloudformation", server.assume(deployer))
+    return outcome(
+        client.create_change_set,
+        StackName=caller,
+        ChangeSetName="change",
+        ChangeSetType="CREATE",
+        TemplateBody=NOTHING,
+        RoleARN=f"arn:aws:iam::{TEST}:role/{given}",
+    )
+
+
+def test_a_stack_may_be_changed_with_the_one_role(mended: Server) -> None:
+    """A condition on `cloudformation:RoleArn` lets the role through that it names, and no other."""
+    mended.role(TEST, "the-one")
+    mended.role(TEST, "another")
+
+    found = change_as(mended, "with-the-one", "the-one"), change_as(mended, "with-another", "another")
+
+    assert found == ("done", "AccessDenied")
+
+
+def test_upstream_still_lacks_the_stack_role(unmended: Server) -> None:
+    """Once this fails, upstream has it: delete the mend `stack_calls_name_their_role`."""
+    unmended.role(TEST, "the-one")
+
+    found = change_as(unmended, "with-the-one", "the-one")
+
+    assert found == "AccessDenied"
+
+
+def traced(server: Server) -> tuple[str, str]:
+    """Look at stacks as a role's session; return the call's name and the caller's ARN, as the trail has them."""
+    viewer = server.role(TEST, "viewer", allow("cloudformation:DescribeStacks"))
+    server.client("cloudformation", server.assume(viewer)).describe_stacks()
+    events = server.client("cloudtrail", TEST).lookup_events()["Events"]
+    last = next(json.loads(e["CloudTrailEvent"]) for e in events if "cloudformation" in e["EventSource"])
+    return last["eventName"], last["userIdentity"]["arn"]
+
+
+def test_the_trail_names_call_and_caller(mended: Server) -> None:
+    """An event of the trail has the operation's name and the session's ARN."""
+    found = traced(mended)
+
+    assert found == ("DescribeStacks", f"arn:aws:sts::{TEST}:assumed-role/viewer/tester")
+
+
+def test_upstream_still_lacks_the_trail(unmended: Server) -> None:
+    """Once this fails, upstream has it: delete the mend `trail_names_call_and_caller`."""
+    name, arn = traced(unmended)
+
+    assert name == "POST.cloudformation"
+    assert ":user/" in arn
+
+
+def test_the_region_of_an_event_is_the_request_s(mended: Server) -> None:
+    """Naming call and caller leaves the rest of an event as it was recorded."""
+    mended.client("sts", TEST).get_caller_identity()
+
+    newest = mended.client("cloudtrail", TEST).lookup_events()["Events"][0]
+
+    detail = json.loads(newest["CloudTrailEvent"])
+    assert (detail["awsRegion"], detail["eventName"], detail["userIdentity"]["type"]) == (
+        REGION,
+        "GetCallerIdentity",
+        "Root",
+    )
