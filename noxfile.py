@@ -1,4 +1,4 @@
-"""The judge: what CI runs. `nox` runs every session below `demo`; `nox -s demo` shows the main job."""
+"""The judge: `nox` runs what CI runs, `nox -s demo` shows the main job, `nox -s lock` renews the lock files."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ import nox
 nox.needs_version = ">=2025.2.9"
 nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.reuse_existing_virtualenvs = True
-nox.options.sessions = ("lint", "types", "rules", "unit", "templates", "services", "sandbox", "e2e", "coverage")
+nox.options.sessions = ("lint", "types", "rules", "unit", "templates", "service", "sandbox", "e2e", "coverage")
 
 ROOT = Path(__file__).parent
 VENV = ROOT / ".venv"
+SERVICES = sorted(path.parent.name for path in (ROOT / "services").glob("*/tests"))
 LINTED = ("lockstep", "tasks.py", "noxfile.py", "tests", "services")
 
 
@@ -71,24 +72,16 @@ def templates(session: nox.Session) -> None:
 
 
 @nox.session
-def services(session: nox.Session) -> None:
-    """Each service's own tests, with its own requirements and no others."""
-    for folder in sorted(path.parent for path in (ROOT / "services").glob("*/tests")):
-        session.notify(f"service(name='{folder.name}')")
-
-
-@nox.session(reuse_venv=False)
-@nox.parametrize("name", sorted(path.parent.name for path in (ROOT / "services").glob("*/tests")))
+@nox.parametrize("name", SERVICES)
 def service(session: nox.Session, name: str) -> None:
-    """One service's own tests."""
+    """A service's own tests, with its own requirements and no others."""
     folder = ROOT / "services" / name
-    for requirements in sorted(folder.glob("*/requirements.txt")):
-        session.install("--no-deps", "--require-hashes", "-r", str(requirements))
-    session.install("pytest")
+    code = sorted(path.parent for path in folder.glob("*/requirements.txt"))
+    for requirements in code:
+        session.install("--no-deps", "--require-hashes", "-r", str(requirements / "requirements.txt"))
     session.chdir(folder)
-    source = sorted(str(path.parent) for path in folder.glob("*/requirements.txt"))
-    session.run("python", "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", "/dev/null", "tests",
-                env={"PYTHONPATH": ":".join(source)})  # fmt: skip
+    argv = ("python", "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", "/dev/null", "tests")
+    session.run(*argv, env={"PYTHONPATH": ":".join(str(path) for path in code)})
 
 
 @nox.session
@@ -98,8 +91,8 @@ def sandbox(session: nox.Session) -> None:
     inner = ROOT / ".nox" / "emulator"
     session.run("python", "-m", "venv", str(inner))
     python = inner / "bin" / "python"
-    session.run(str(python), "-m", "pip", "install", "-q", "--no-deps", "--require-hashes", "-r", "requirements/sandbox.txt",
-                external=True)  # fmt: skip
+    install = ("-m", "pip", "install", "-q", "--no-deps", "--require-hashes", "-r", "requirements/sandbox.txt")
+    session.run(str(python), *install, external=True)
     _pytest(session, "tests/sandbox", env={"LOCKSTEP_SANDBOX_PYTHON": str(python)})
 
 
@@ -141,9 +134,8 @@ def demo(session: nox.Session) -> None:
     _invoke(session, "deploy", "--env", "prod", "--release", made["release"], "--profile", "lockstep-sandbox-releaser")
     say("6/6  See what runs where.")
     _invoke(session, "status")
-    say(
-        "Done. To go on:  source .venv/bin/activate  then change services/hello/app/app.py and: invoke deploy --env test"
-    )
+    say("Done. To go on: source .venv/bin/activate, change a line of services/hello/app/app.py, and then")
+    say("invoke deploy --env test")
     say("All tasks: invoke --list    Stop the sandbox: invoke sandbox.stop    Real accounts: docs/going-to-aws.md")
 
 
@@ -151,8 +143,10 @@ def demo(session: nox.Session) -> None:
 def lock(session: nox.Session) -> None:
     """Write the lock files anew. Needs uv."""
     for source in sorted([*ROOT.glob("requirements/*.in"), *ROOT.glob("services/*/*/requirements.in")]):
-        inside = "services" in source.parts or source.stem == "standin"
-        where = ("--python-version", "3.13") if inside else ("--python-version", "3.11", "--universal")
+        # The stand-in's packages go onto its own Python, everything else onto any that we support.
+        where = (
+            ("--python-version", "3.13") if source.stem == "standin" else ("--python-version", "3.11", "--universal")
+        )
         with session.chdir(source.parent):
             session.run("uv", "pip", "compile", "--quiet", "--upgrade", *where, "--generate-hashes", "--allow-unsafe",
                         "--no-emit-index-url", "--no-emit-find-links", "--custom-compile-command", "nox -s lock",

@@ -15,6 +15,7 @@ ROOT = Path(__file__).parent
 JSON = "print one JSON document on stdout; words go to stderr"
 PROFILE = "AWS profile to start from, instead of tooling.profile"
 SERVICE = "only this service; may be given more than once"
+# Optional to Invoke, required by us: Invoke takes whatever comes next, even --help, for what it requires itself.
 ENV = "the environment's name"
 
 
@@ -102,8 +103,8 @@ def release(c: Context, profile: str | None = None, json: bool = False) -> None:
 )
 def deploy(
     c: Context,
-    env: str,
     service: list[str],
+    env: str | None = None,
     release: str | None = None,
     dry_run: bool = False,
     profile: str | None = None,
@@ -119,7 +120,9 @@ def deploy(
 
 
 @task(iterable=["service"], help={"env": ENV, "service": SERVICE, "profile": PROFILE, "json": JSON})
-def smoke(c: Context, env: str, service: list[str], profile: str | None = None, json: bool = False) -> None:
+def smoke(
+    c: Context, service: list[str], env: str | None = None, profile: str | None = None, json: bool = False
+) -> None:
     """Run the smoke tests in an environment.
 
     Example: invoke smoke --env test

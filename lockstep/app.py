@@ -10,11 +10,12 @@ from collections.abc import Callable, Collection
 from typing import Concatenate, ParamSpec
 
 from lockstep import bootstrap as account_stacks
-from lockstep import catalog, execute, making, plan, report, template
-from lockstep.errors import LockstepError
+from lockstep import catalog, execute, making, plan, report
+from lockstep.errors import ConfigError, LockstepError
 from lockstep.making import Maker
-from lockstep.model import AccountId, EnvironmentStatus, Release, RunningService, Service
+from lockstep.model import AccountId, Environment, EnvironmentStatus, Release, RunningService, Service
 from lockstep.ports import Target, Tooling, Wiring
+from lockstep.settings import Settings
 
 P = ParamSpec("P")
 INTERRUPTED = 130
@@ -57,7 +58,7 @@ def doctor(wiring: Wiring) -> int:
             rows.append((name, look(), ""))
         except LockstepError as error:
             failed.append(name)
-            rows.append((name, "FAILED", f"{error.tried}: {error.answer}. {error.cure}".strip()))
+            rows.append((name, "FAILED", report.on_one_line(error)))
     document = {"ok": not failed, "checks": [dict(zip(("name", "found", "next"), row, strict=True)) for row in rows]}
     wiring.console.result(report.table(("CHECK", "FOUND", "NEXT"), rows), document)
     return 2 if failed else 0
@@ -105,7 +106,7 @@ def release(wiring: Wiring) -> int:
 @_use_case
 def deploy(
     wiring: Wiring,
-    environment: str,
+    named: str | None,
     wanted: str | None = None,
     services: Collection[str] = (),
     *,
@@ -114,11 +115,12 @@ def deploy(
     """Bring an environment to a release, made from the working tree where none is named, and smoke-test it."""
     _say_which(wiring)
     settings = wiring.settings()
-    target_settings = settings.environment(environment).value
+    target_settings = _environment(settings, named)
+    environment = target_settings.name
     chosen = catalog.select(wiring.services(), services)
-    made = None if wanted else _make_release(wiring, said=True)[0]
+    # Before anything is built: who may not deploy there learns it at once, and has changed nothing.
     releases, target = wiring.deployer(environment)
-    made = made or making.find_release(releases.store, str(wanted))
+    made = _make_release(wiring, said=True)[0] if wanted is None else making.find_release(releases.store, wanted)
     plan.require_services(made, chosen)
     steps = plan.deploy(
         target_settings,
@@ -126,27 +128,28 @@ def deploy(
         chosen,
         _running(wiring, environment, chosen, target, made),
         settings.names,
-        _declared(wiring, chosen),
+        making.declared_parameters(releases.store, tuple(made.build_of(s.name) for s in chosen)),
     )
     for line in report.plan_lines(steps):
         wiring.console.say(line)
     if dry_run:
-        wiring.console.result((), report.plan_document(steps, _target(wiring)))
+        words = (f"Dry run: nothing was changed in {environment}.",)
+        wiring.console.result(words, report.plan_document(steps, _target(wiring)))
         return 0
     outcome = execute.run(steps, target, releases.store, wiring.clock, wiring.console.say)
     wiring.console.result(report.outcome_lines(outcome), report.outcome_document(outcome, _target(wiring)))
-    for service in outcome.services:
-        if service.error is not None:
-            wiring.console.complain(str(service.error))
+    for failure in report.failures(outcome):
+        wiring.console.complain(failure)
     return outcome.exit_code
 
 
 @_use_case
-def smoke(wiring: Wiring, environment: str, services: Collection[str] = ()) -> int:
+def smoke(wiring: Wiring, named: str | None, services: Collection[str] = ()) -> int:
     """Smoke-test what runs in an environment."""
     _say_which(wiring)
     settings = wiring.settings()
-    target_settings = settings.environment(environment).value
+    target_settings = _environment(settings, named)
+    environment = target_settings.name
     chosen = catalog.select(wiring.services(), services)
     _, target = wiring.deployer(environment)
     tests = plan.smoke(target_settings, chosen, settings.names)
@@ -156,7 +159,10 @@ def smoke(wiring: Wiring, environment: str, services: Collection[str] = ()) -> i
         "environment": environment,
         "smoke": report.smoke_document(outcomes),
     }
-    wiring.console.result(tuple(report.smoke_lines(outcomes)), document)
+    untested = f"Nothing was tested: {', '.join(s.name for s in chosen)} has no smoke.json."
+    wiring.console.result(tuple(report.smoke_lines(outcomes)) or (untested,), document)
+    for failure in report.smoke_failures(environment, outcomes):
+        wiring.console.complain(failure)
     return 0 if all(outcome.passed for outcome in outcomes) else 6
 
 
@@ -189,10 +195,11 @@ def bootstrap(wiring: Wiring, *, yes: bool = False, dry_run: bool = False) -> in
         wiring.console.say(f"  {step.where} ({step.account}): {step.stack} from infra/{step.template}")
     document = {"target": _target(wiring), "dry_run": dry_run, "stacks": {step.stack: None for step in steps}}
     if dry_run:
-        wiring.console.result((), document)
+        wiring.console.result(("Dry run: nothing was changed.",), document)
         return 0
     if not yes and not wiring.console.confirm("Apply it?"):
         wiring.console.say("Nothing was changed. To apply it without a question: invoke bootstrap --yes")
+        wiring.console.result((), document)
         return 0
     opened = {account: wiring.admin(account) for account in dict.fromkeys(AccountId(s.account) for s in steps)}
     results = account_stacks.apply(steps, wiring.root, opened, wiring.clock, wiring.console.say)
@@ -244,6 +251,13 @@ def _say_which(wiring: Wiring) -> None:
     wiring.console.say(wiring.which_aws())
 
 
+def _environment(settings: Settings, named: str | None) -> Environment:
+    if not named:
+        names = ", ".join(target.name for target in settings.targets)
+        raise ConfigError("choosing the environment", f"none is named; {settings.path} has {names}", "add --env")
+    return settings.environment(named).value
+
+
 def _open_maker(
     wiring: Wiring, services: Collection[str], *, said: bool = False
 ) -> tuple[Maker, tuple[Service, ...], Tooling]:
@@ -273,12 +287,3 @@ def _running(
         )
         for s in services
     )
-
-
-def _declared(wiring: Wiring, services: tuple[Service, ...]) -> dict[str, frozenset[str]]:
-    """Return the parameters that each service's template declares."""
-    found = {}
-    for service in services:
-        file = catalog.template_file(wiring.root, service.name)
-        found[service.name] = template.parameters(template.read(file.read_text(encoding="utf-8"), str(file)))
-    return found

@@ -49,11 +49,6 @@ def select(services: tuple[Service, ...], wanted: Collection[str]) -> tuple[Serv
     return tuple(service for service in services if not wanted or service.name in wanted)
 
 
-def template_file(root: Path, service: str) -> Path:
-    """Return where a service's template is."""
-    return root / "services" / service / "template.yaml"
-
-
 def _service(root: Path, folder: Path, context_files: ContextFiles) -> Service:
     _check_folder(folder)
     file = f"services/{folder.name}/template.yaml"

@@ -6,7 +6,7 @@ Stops at the first failure, and says what was not started.
 from __future__ import annotations
 
 from lockstep import making, plan, smoke
-from lockstep.errors import DeployError, LockstepError
+from lockstep.errors import DeployError, IdentityError, LockstepError
 from lockstep.model import (
     Change,
     DeployStack,
@@ -71,13 +71,14 @@ def running(service: str, stack: StackName, functions: tuple[str, ...], target: 
 def smoke_test(step: SmokeTest, target: Target, say: Say) -> SmokeOutcome:
     """Invoke one function and compare its answer."""
     say(f"{step.service}: smoke test '{step.event.name}'")
-    state = target.stacks.describe(step.stack)
-    physical = None if state is None else state.resources.get(step.event.function)
-    if physical is None:
-        return SmokeOutcome(step.service, step.event.name, passed=False, difference=f"{step.stack} does not run")
     try:
+        state = target.stacks.describe(step.stack)
+        physical = None if state is None else state.resources.get(step.event.function)
+        if physical is None:
+            return SmokeOutcome(step.service, step.event.name, passed=False, difference=f"{step.stack} does not run")
         answer = target.functions.invoke(physical, step.event.event)
-    except DeployError as error:
+    except LockstepError as error:
+        # Whatever it was, the stacks are deployed by now, and that has to be reported too.
         return SmokeOutcome(step.service, step.event.name, passed=False, difference=f"{error.tried}: {error.answer}")
     found = smoke.difference(step.event.expect, answer)
     return SmokeOutcome(step.service, step.event.name, passed=not found, difference=found)
@@ -85,7 +86,7 @@ def smoke_test(step: SmokeTest, target: Target, say: Say) -> SmokeOutcome:
 
 def _prove(step: ProveAccount, target: Target) -> None:
     if f":{step.account}:" not in target.caller:
-        raise LockstepError(f"deploying to account {step.account}", f"the caller is {target.caller}")
+        raise IdentityError(f"deploying to account {step.account}", f"the caller is {target.caller}", "invoke doctor")
 
 
 def _not_started(rest: tuple[Step, ...]) -> tuple[Step, ...]:

@@ -9,10 +9,16 @@ from lockstep import process
 from lockstep.errors import ConfigError
 from lockstep.model import Commit
 
+# How a changed, moved, unmerged or new file begins; anything else is a header or a remark.
+# https://git-scm.com/docs/git-status#_porcelain_format_version_2
+_ENTRIES = ("1 ", "2 ", "u ", "? ")
+
 
 def commit(root: Path, env: Mapping[str, str]) -> Commit:
     """Return the commit that is checked out and whether the tree differs from it; raises ConfigError outside git."""
-    status = process.run(("git", "-C", str(root), "status", "--porcelain=v2", "--branch"), env)
+    # New files are asked for by name: a person's own configuration may hide them, an image would hold them.
+    argv = ("git", "-C", str(root), "status", "--porcelain=v2", "--branch", "--untracked-files=normal")
+    status = process.run(argv, env)
     if status.status != 0:
         raise ConfigError(
             f"asking git about {root.name}",
@@ -28,5 +34,5 @@ def parse(output: str) -> Commit:
     sha = heads.get("branch.oid", "(initial)")
     if sha == "(initial)":
         raise ConfigError("reading the commit", "nothing is committed yet", "git add --all, git commit")
-    dirty = any(not line.startswith("# ") for line in output.splitlines())
+    dirty = any(line.startswith(_ENTRIES) for line in output.splitlines())
     return Commit(sha=sha, branch=heads.get("branch.head", "(detached)"), dirty=dirty)

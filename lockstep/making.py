@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lockstep import canonical, names, release, template
-from lockstep.errors import BuildError, GateError, LockstepError, RegistryError
+from lockstep.errors import BuildError, GateError, RegistryError
 from lockstep.model import Commit, ImageFunction, ImageRef, Release, ReleaseId, Service, ServiceBuild
 from lockstep.names import Names
 from lockstep.ports import Clock, Say, Store, Tooling
@@ -133,8 +133,10 @@ def find_release(store: Store, wanted: str) -> Release:
     """Read a release by its name, or by as much of it as is unique; raises GateError."""
     matches = [key for key in store.keys("releases/" + wanted) if key.endswith(".json")] if _is_hex(wanted) else []
     if len(matches) != 1:
-        answer = f"{len(matches)} releases begin so" if matches else "there is no such release"
-        raise GateError(f"looking for release '{wanted}'", answer, "invoke status, or invoke release")
+        tried = f"looking for release '{wanted}'"
+        if matches:
+            raise GateError(tried, f"{len(matches)} releases begin so", "give more of its name")
+        raise GateError(tried, "there is no such release", "invoke status, or invoke release")
     content = store.get(matches[0]) or b""
     name = ReleaseId(matches[0].removeprefix("releases/").removesuffix(".json"))
     return release.decode(content, name)
@@ -147,6 +149,14 @@ def read_template(store: Store, build: ServiceBuild) -> bytes:
         raise GateError(f"reading the packaged template of {build.name}", "it is not in the bucket", "invoke release")
     release.verify_template(content, build)
     return content
+
+
+def declared_parameters(store: Store, builds: tuple[ServiceBuild, ...]) -> dict[str, frozenset[str]]:
+    """Return the parameters that each build's own packaged template declares; raises GateError.
+
+    All are read and verified, so a release that was altered is refused whole, before its first stack is touched.
+    """
+    return {build.name: template.parameters(json.loads(read_template(store, build))) for build in builds}
 
 
 def built_tags(maker: Maker, services: tuple[Service, ...]) -> dict[str, dict[str, str]]:
@@ -189,7 +199,7 @@ def _first(store: Store, key: str, content: bytes) -> bytes:
 def _read_build(name: str, record: bytes) -> ServiceBuild:
     try:
         return release.decode_build(name, json.loads(record))
-    except (ValueError, KeyError, AttributeError, LockstepError) as error:
+    except release.DAMAGE as error:
         raise GateError(
             f"reading the build record of {name}", "it is damaged", "change a file and build again"
         ) from error

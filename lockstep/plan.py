@@ -69,6 +69,7 @@ def check_stack(stack: str, environment: Environment, status: str | None) -> Non
     cures = {
         "ROLLBACK_COMPLETE": "its first creation failed, so it holds nothing: delete the stack, then deploy again",
         "UPDATE_ROLLBACK_FAILED": "continue its rollback in the CloudFormation console, then deploy again",
+        "UPDATE_FAILED": "roll it back in the CloudFormation console, then deploy again",
     }
     raise StackError(where, f"the stack is {status}", cures.get(str(status), "delete the stack, then deploy again"))
 
@@ -101,7 +102,7 @@ def _deploy_stack(
         "PermissionsBoundary": names.boundary(environment.name, environment.account),
     }
     parameters = tuple(sorted(({k: v for k, v in ours.items() if k in declared} | dict(wanted)).items()))
-    settings = canonical.hash_of([parameters, environment.tags])[:16]
+    settings = canonical.hash_of([parameters, sorted(environment.tags)])[:16]
     tags = {
         **dict(environment.tags),
         RELEASE_TAG: release.release_id,
@@ -141,5 +142,7 @@ def require_services(release: Release, services: tuple[Service, ...]) -> None:
         except LockstepError as error:
             held = ", ".join(build.name for build in release.services)
             raise ConfigError(
-                f"deploying {service.name} from release {release.release_id[:12]}", f"it holds: {held}"
+                f"deploying {service.name} from release {release.release_id[:12]}",
+                f"it holds: {held}",
+                "name the services to deploy with --service, or invoke release",
             ) from error

@@ -199,9 +199,17 @@ class Sandbox(Protocol):
 class Wiring(Protocol):
     """Opens the outside, piece by piece, no piece before it is needed."""
 
-    root: Path
-    console: Console
-    clock: Clock
+    @property
+    def root(self) -> Path:
+        """The working tree."""
+
+    @property
+    def console(self) -> Console:
+        """Where words and results go."""
+
+    @property
+    def clock(self) -> Clock:
+        """What time it is, as far as people are shown."""
 
     def settings(self) -> Settings:
         """The settings in use; raises ConfigError."""

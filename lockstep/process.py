@@ -6,7 +6,9 @@ comes back, so that no caller can print one.
 
 from __future__ import annotations
 
+import contextlib
 import shutil
+import signal
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +21,7 @@ from lockstep.errors import ConfigError
 CARRIED = (
     "PATH", "HOME", "LANG", "LC_ALL", "TERM", "TMPDIR",
     "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy",
-    "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE",
+    "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "AWS_CA_BUNDLE",
     "PIP_CERT", "PIP_CONFIG_FILE", "PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS",
     "UV_DEFAULT_INDEX", "UV_INDEX", "UV_NATIVE_TLS",
 )  # fmt: skip
@@ -53,11 +55,12 @@ def run(
     env: Mapping[str, str],
     cwd: Path | None = None,
     on_line: Callable[[str], None] | None = None,
+    patience: float = 10.0,
 ) -> Completed:
     """Run `argv` to its end and return how it ended; `on_line` gets each line of output as it comes, masked.
 
-    Raises ConfigError where the tool is not on the child's PATH. On Ctrl-C the child gets the signal from the
-    terminal too; it is waited for.
+    Raises ConfigError where the tool is not on the child's PATH. Where the run is interrupted the child is ended
+    before that goes on; `patience` is how many seconds it has to tidy up, each time it is told to.
     """
     secrets = [env[name] for name in SECRETS if env.get(name)]
     lines: list[str] = []
@@ -73,14 +76,34 @@ def run(
         errors="replace",
     ) as child:
         assert child.stdout is not None  # noqa: S101 - PIPE was asked for
-        for raw in child.stdout:
-            line = raw.rstrip("\n")
-            for secret in secrets:
-                line = line.replace(secret, MASK)
-            lines.append(line)
-            if on_line is not None:
-                on_line(line)
+        try:
+            for raw in child.stdout:
+                line = raw.rstrip("\n")
+                for secret in secrets:
+                    line = line.replace(secret, MASK)
+                lines.append(line)
+                if on_line is not None:
+                    on_line(line)
+        except BaseException as reason:
+            # The terminal sends Ctrl-C to the child too; of anything else it has not heard.
+            _end(child, patience, is_told=isinstance(reason, KeyboardInterrupt))
+            raise
     return Completed(child.returncode, "\n".join(lines))
+
+
+def _end(child: subprocess.Popen[str], patience: float, *, is_told: bool) -> None:
+    """See to the end of a child: it may tidy up, but does not outlive us. A second interruption kills it at once."""
+    try:
+        for told in (is_told, False):
+            if not told:
+                child.send_signal(signal.SIGTERM)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                # Reads on, or a child with much to say would wait for us to listen.
+                child.communicate(timeout=patience)
+                return
+    finally:
+        child.kill()
+        child.wait()
 
 
 def start(argv: Sequence[str], env: Mapping[str, str], log: Path, cwd: Path | None = None) -> int:

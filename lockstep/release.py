@@ -15,6 +15,8 @@ from lockstep.errors import GateError, LockstepError
 from lockstep.model import Commit, ImageRef, Release, ReleaseId, ServiceBuild, Sha256
 
 FORMAT = 1
+# What reading a damaged record can raise, `decode_build` included.
+DAMAGE = (ValueError, KeyError, TypeError, AttributeError, RecursionError, LockstepError)
 
 
 def make(project: str, commit: Commit, builds: tuple[ServiceBuild, ...]) -> Release:
@@ -37,10 +39,11 @@ def decode(content: bytes, release_id: ReleaseId) -> Release:
         manifest = stored["manifest"]
         commit = manifest["commit"]
         builds = tuple(decode_build(name, body) for name, body in manifest["services"].items())
+        sound = ReleaseId(canonical.hash_of(manifest)) == release_id and manifest["format"] == FORMAT
         release = Release(release_id, Commit(commit["sha"], stored["made"]["branch"], commit["dirty"]), builds)
-    except (ValueError, KeyError, TypeError, AttributeError, LockstepError) as error:
+    except DAMAGE as error:
         raise GateError(f"reading release {release_id}", "its manifest is damaged", "invoke release") from error
-    if ReleaseId(canonical.hash_of(manifest)) != release_id or manifest["format"] != FORMAT:
+    if not sound:
         raise GateError(
             f"verifying release {release_id}", "its content is not what its name says: it was altered", "invoke release"
         )
@@ -57,7 +60,7 @@ def encode_build(build: ServiceBuild) -> dict[str, Any]:
 
 
 def decode_build(name: str, body: Mapping[str, Any]) -> ServiceBuild:
-    """Read what `encode_build` wrote; raises KeyError, AttributeError or LockstepError for anything else."""
+    """Read what `encode_build` wrote; raises one of `DAMAGE` for anything else."""
     return ServiceBuild(
         name=name,
         source_hash=Sha256(body["source_hash"]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lockstep.errors import DeployError, LockstepError
 from lockstep.model import (
     DeployStack,
     EnvironmentStatus,
@@ -62,15 +63,18 @@ def plan_document(plan: Plan, target: str) -> dict[str, object]:
 
 
 def outcome_lines(outcome: Outcome) -> Lines:
-    """Say what came of a plan; failures last, with what to do."""
+    """Say what came of a plan; success last, and only where everything was done."""
     where = outcome.plan.environment.name
     lines = [f"{s.name}: {s.result} in {where} ({s.seconds:.1f} s)" for s in outcome.services]
     lines += smoke_lines(outcome.smoke)
-    lines += [f"not started: {step(one)}" for one in outcome.not_started]
-    if outcome.exit_code == 0:
-        lines.append(f"{where} runs release {short(outcome.plan.release)}.")
+    lines += [f"not started: {' '.join(step(one).split())}" for one in outcome.not_started]
+    release = short(outcome.plan.release)
+    if outcome.not_started or any(s.error for s in outcome.services):
+        lines.append(f"{where} was not brought to release {release}.")
+    elif outcome.exit_code:
+        lines.append(f"{where} runs release {release}, but not every smoke test passed.")
     else:
-        lines.append(f"{where} was not brought to release {short(outcome.plan.release)}.")
+        lines.append(f"{where} runs release {release}: {', '.join(s.name for s in outcome.services)}.")
     return tuple(lines)
 
 
@@ -89,9 +93,29 @@ def outcome_document(outcome: Outcome, target: str) -> dict[str, object]:
 
 def smoke_lines(outcomes: tuple[SmokeOutcome, ...]) -> list[str]:
     """Say how each smoke test ended."""
-    return [
-        f"{o.service}: smoke test '{o.name}' " + ("passed" if o.passed else f"FAILED: {o.difference}") for o in outcomes
-    ]
+    return [f"{o.service}: smoke test '{o.name}' {'passed' if o.passed else 'FAILED'}" for o in outcomes]
+
+
+def failures(outcome: Outcome) -> Lines:
+    """Return the error of everything in an outcome that failed."""
+    errors = tuple(str(service.error) for service in outcome.services if service.error is not None)
+    return errors + smoke_failures(outcome.plan.environment.name, outcome.smoke)
+
+
+def smoke_failures(environment: str, outcomes: tuple[SmokeOutcome, ...]) -> Lines:
+    """Return the error of each smoke test that failed. How the answer differs stands here alone."""
+    cure = f"mend the service or its smoke.json; to repeat the test: invoke smoke --env {environment}"
+    return tuple(
+        str(DeployError(f"smoke test '{one.name}' of {one.service} in {environment}", one.difference, cure))
+        for one in outcomes
+        if not one.passed
+    )
+
+
+def on_one_line(error: LockstepError) -> str:
+    """Return an error as a cell of a table."""
+    found = ": ".join(part for part in (error.tried, error.answer) if part)
+    return " ".join(". ".join(part for part in (found, error.cure) if part).split())
 
 
 def smoke_document(outcomes: tuple[SmokeOutcome, ...]) -> list[dict[str, object]]:

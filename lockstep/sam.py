@@ -6,21 +6,30 @@ alone: execute.py asks the account afterwards.
 
 from __future__ import annotations
 
+import re
+import shutil
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from lockstep import process
-from lockstep.errors import BuildError, DeployError
+from lockstep.errors import BuildError, ConfigError, DeployError
 from lockstep.model import StackName
 from lockstep.names import ARTIFACTS_PREFIX
 from lockstep.ports import Say
 
+# SAM fits its table of events to the width of the terminal and cuts names and reasons to it
+# (samcli/commands/_utils/table_print.py); in a table this wide nothing is cut.
+WIDE = "8000"
+# What SAM has no way to be given: an odd number of backslashes before a double quote, a line's end or the end, and
+# its own long form (_unquote_wrapped_quotes and CfnParameterOverridesType in samcli/cli/types.py).
+_MISREAD = re.compile(r"(?<!\\)\\(?:\\\\)*(?:[\"\n]|\Z)|ParameterKey=")
 
-def build_argv(template: Path, base: Path, out: Path) -> tuple[str, ...]:
-    """Return the command that builds the zip functions and layers of a template in `base`."""
-    return ("sam", "build", "--template-file", str(template), "--base-dir", str(base), "--build-dir", str(out))
+
+def build_argv(template: Path, out: Path) -> tuple[str, ...]:
+    """Return the command that builds the zip functions and layers of a template."""
+    return ("sam", "build", "--template-file", str(template), "--build-dir", str(out))
 
 
 def package_argv(
@@ -54,7 +63,7 @@ def deploy_argv(
         "--no-confirm-changeset", "--no-fail-on-empty-changeset", "--no-progressbar",
         *image_repository(repositories),
         *(("--parameter-overrides", *(override(*p) for p in parameters)) if parameters else ()),
-        *(("--tags", *(override(*t) for t in tags)) if tags else ()),
+        *(("--tags", *(tag(*t) for t in tags)) if tags else ()),
     )  # fmt: skip
 
 
@@ -67,9 +76,24 @@ def image_repository(repositories: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def override(key: str, value: str) -> str:
-    """Return `Key=Value` as SAM reads it: the value in double quotes, which protect spaces and equal signs."""
-    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    """Return `Key="Value"` as SAM reads it; raises ConfigError for a value that SAM would misread.
+
+    A backslash stands for itself but before a space or a quote, where SAM takes one away.
+    """
+    if _MISREAD.search(value):
+        raise ConfigError(f"passing {key} to SAM", f"SAM would misread {value!r}", "write the value in another way")
+    escaped = re.sub(r"""\\+(?=[ '"])|(?<!\\)(?=")""", lambda found: found[0] + "\\", value)
     return f'{key}="{escaped}"'
+
+
+def tag(key: str, value: str) -> str:
+    """Return a tag as `override` does; raises ConfigError also for what SAM misreads in tags alone.
+
+    SAM splits a tag at its spaces where it finds a second equal sign (CfnTags in samcli/cli/types.py).
+    """
+    if re.search(r"[=\"'\\]", key) or ("=" in value and re.search(r"[\s\\]", key + value)):
+        raise ConfigError(f"passing the tag {key} to SAM", f"SAM would misread {value!r}", "write it in another way")
+    return override(key, value)
 
 
 @dataclass(frozen=True)
@@ -86,14 +110,18 @@ class Sam:
     def package(self, folder: Path, template: bytes, repositories: Mapping[str, str], say: Say) -> bytes:
         """Build and upload whatever of `template` is no image; return the packaged template as JSON.
 
-        Paths in it are relative to `folder`. Raises BuildError with SAM's last words.
+        Paths in it are relative to `folder`, which SAM sees as a copy: it writes its results relative to where the
+        template is, and must write nothing into the working tree. Raises BuildError with SAM's last words.
         """
         with tempfile.TemporaryDirectory(prefix="lockstep-") as scratch:
             here = Path(scratch)
-            source, built, out = here / "template.json", here / "build", here / "packaged.json"
+            source, built, out = here / folder.name / "template.json", here / "build", here / "packaged.json"
+            shutil.copytree(
+                folder, source.parent, symlinks=True, ignore=shutil.ignore_patterns(".aws-sam", "__pycache__")
+            )
             source.write_bytes(template)
             commands = (
-                build_argv(source, folder, built),
+                build_argv(source, built),
                 package_argv(built / "template.yaml", self.bucket, out, self.region, repositories),
             )
             for argv in commands:
@@ -130,7 +158,8 @@ class Sam:
                 parameters=parameters,
                 tags=tags,
             )
-            ended = process.run(argv, self.env, cwd=Path(scratch), on_line=lambda line: _progress(line, say))
+            env = {**self.env, "COLUMNS": WIDE}
+            ended = process.run(argv, env, cwd=Path(scratch), on_line=lambda line: progress(line, say))
         if ended.status != 0:
             raise DeployError(
                 f"deploying {stack} in account {self.account}, {self.region}", last_words(ended.output), "invoke status"
@@ -138,16 +167,20 @@ class Sam:
 
 
 def last_words(output: str) -> str:
-    """Return what SAM's output says went wrong: the reason of the first failed resource, else its last line."""
-    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    """Return what SAM's output says went wrong: the first failed resource and its last error, else its last line.
+
+    Resources that CloudFormation cancelled because of another one come after all others, whatever their time.
+    """
+    lines = [" ".join(line.split()) for line in output.splitlines() if line.strip(" -")]
     errors = [line for line in lines if line.startswith("Error:")]
-    failed = [" ".join(line.split()) for line in lines if line.startswith(("CREATE_FAILED", "UPDATE_FAILED"))]
+    failed = [line for line in lines if line.startswith(("CREATE_FAILED", "UPDATE_FAILED"))]
+    failed.sort(key=lambda line: line.endswith(" cancelled"))
     parts = [*failed[:1], *errors[-1:]] or lines[-1:]
     return " | ".join(parts)[:600] or "it said nothing"
 
 
-def _progress(line: str, say: Say) -> None:
+def progress(line: str, say: Say) -> None:
     """Show the lines that tell of a resource; the rest of SAM's tables are frames and repetitions."""
-    words = line.split()
-    if words and words[0].endswith(("_IN_PROGRESS", "_COMPLETE", "_FAILED")):
+    words = line.removesuffix(" -").split()
+    if not line.startswith(" ") and words and words[0].endswith(("_IN_PROGRESS", "_COMPLETE", "_FAILED")):
         say("  " + " ".join(words))

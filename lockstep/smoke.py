@@ -48,7 +48,7 @@ def difference(expected: object, answer: object, path: str = "answer") -> str:
     if isinstance(answer, str) and not isinstance(expected, str):
         try:
             answer = json.loads(answer)
-        except ValueError:
+        except (ValueError, RecursionError):
             return f"{path} is the text {answer!r}, expected {json.dumps(expected)}"
     if isinstance(expected, dict) and isinstance(answer, dict):
         for key, value in expected.items():
@@ -57,6 +57,7 @@ def difference(expected: object, answer: object, path: str = "answer") -> str:
             if found := difference(value, answer[key], f"{path}.{key}"):
                 return found
         return ""
-    if expected == answer and type(expected) is type(answer):
+    # As text: to Python 1, 1.0 and True are equal, in lists too.
+    if json.dumps(expected, sort_keys=True) == json.dumps(answer, sort_keys=True):
         return ""
     return f"{path} is {json.dumps(answer)}, expected {json.dumps(expected)}"

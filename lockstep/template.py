@@ -5,56 +5,73 @@ Knows only what a template says of its images; everything else in it is SAM's bu
 
 from __future__ import annotations
 
-import copy
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
 import yaml
-from samtranslator.yaml_helper import yaml_parse
+from samtranslator.yaml_helper import intrinsics_multi_constructor
 
+from lockstep import canonical
 from lockstep.errors import ConfigError
 from lockstep.model import Architecture, ImageFunction, ImageRef
 
 Template = dict[str, Any]
-_FUNCTIONS = {"AWS::Serverless::Function", "AWS::Lambda::Function"}
+_SERVERLESS = "AWS::Serverless::Function"
+_FUNCTIONS = (_SERVERLESS, "AWS::Lambda::Function")
 # What tells SAM to build an image. A pinned template has none of it: there is nothing left to build.
 _BUILD_METADATA = ("Dockerfile", "DockerContext", "DockerTag", "DockerBuildArgs", "DockerBuildTarget")
+# With the longest project and service, more would not fit the name of the repository's stack.
+_LOGICAL_ID = re.compile("[A-Za-z0-9]{1,64}")
+
+
+class _Loader(yaml.SafeLoader):
+    """Reads CloudFormation's short tags; dates, and keys of any kind, are the text that is written there."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002 - PyYAML's own signature
+        self.flatten_mapping(node)
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode):
+                key.tag = "tag:yaml.org,2002:str"
+        return super().construct_mapping(node, deep)
+
+
+_Loader.add_multi_constructor("!", intrinsics_multi_constructor)
+_Loader.add_constructor("tag:yaml.org,2002:timestamp", lambda _loader, node: node.value)
 
 
 def read(text: str, file: str) -> Template:
     """Parse a template, short tags in their long form; raises ConfigError naming file and line."""
     try:
-        template = yaml_parse(text)
-    except yaml.YAMLError as error:
+        template = _Loader(text).get_single_data()
+        canonical.encode(template)
+    except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
         raise ConfigError(f"reading {file}", " ".join(str(error).split())) from error
     if not isinstance(template, dict) or not isinstance(template.get("Resources"), dict):
         raise ConfigError(f"reading {file}", "it has no Resources", "see services/hello/template.yaml")
+    for place, value in _tables(template):
+        if not isinstance(value, dict | None):
+            raise ConfigError(f"reading {file}", f"{place} is not a mapping")
     return template
 
 
 def image_functions(template: Template, file: str) -> tuple[ImageFunction, ...]:
     """Return the image functions in the order of the template; raises ConfigError for one that cannot be built."""
     return tuple(
-        _image_function(logical_id, resource, _defaults(template), file)
+        _image_function(logical_id, resource, _defaults(template, resource), file)
         for logical_id, resource in _image_resources(template)
     )
 
 
 def functions(template: Template) -> frozenset[str]:
     """Return the logical ids of all functions, image or zip."""
-    return frozenset(name for name, body in template["Resources"].items() if body.get("Type") in _FUNCTIONS)
+    return frozenset(name for name, body in _resources(template) if body.get("Type") in _FUNCTIONS)
 
 
 def parameters(template: Template) -> frozenset[str]:
     """Return the names of the template's parameters."""
     return frozenset(template.get("Parameters") or {})
-
-
-def required_parameters(template: Template) -> frozenset[str]:
-    """Return the names of the parameters that have no default."""
-    declared: Mapping[str, Mapping[str, object]] = template.get("Parameters") or {}
-    return frozenset(name for name, body in declared.items() if "Default" not in body)
 
 
 def unpinned(template: Template, repositories: Mapping[str, str]) -> Template:
@@ -84,34 +101,65 @@ def strings(value: object) -> Iterator[str]:
 
 
 def _with_images(template: Template, uris: Mapping[str, str]) -> Template:
-    changed = copy.deepcopy(template)
-    for logical_id, resource in _image_resources(changed):
-        properties = resource.setdefault("Properties", {})
-        if resource["Type"] == "AWS::Lambda::Function":
-            properties["Code"] = {"ImageUri": uris[logical_id]}
-        else:
-            properties["ImageUri"] = uris[logical_id]
-        metadata = {k: v for k, v in (resource.pop("Metadata", None) or {}).items() if k not in _BUILD_METADATA}
-        if metadata:
-            resource["Metadata"] = metadata
-    return changed
+    # Made anew, never changed in place: by a YAML alias two functions may be one value.
+    resources = dict(template["Resources"])
+    for logical_id, resource in _image_resources(template):
+        image: dict[str, object] = {"ImageUri": uris[logical_id]}
+        code = image if resource["Type"] == _SERVERLESS else {"Code": image}
+        metadata = {k: v for k, v in (resource.get("Metadata") or {}).items() if k not in _BUILD_METADATA}
+        resources[logical_id] = {
+            **{k: v for k, v in resource.items() if k != "Metadata"},
+            "Properties": {**(resource.get("Properties") or {}), **code},
+            **({"Metadata": metadata} if metadata else {}),
+        }
+    return {**template, "Resources": resources}
 
 
-def _defaults(template: Template) -> Mapping[str, Any]:
+def _tables(template: Template) -> Iterator[tuple[str, object]]:
+    """Yield, by its place, every value that this room takes for a mapping, outermost first."""
+    yield "Parameters", template.get("Parameters")
+    yield "Globals", template.get("Globals")
+    yield "Globals.Function", (template.get("Globals") or {}).get("Function")
+    for logical_id, resource in _resources(template):
+        # What stands for null elsewhere in a template is no resource.
+        yield f"Resources.{logical_id}", [] if resource is None else resource
+        yield f"Resources.{logical_id}.Properties", resource.get("Properties")
+        yield f"Resources.{logical_id}.Metadata", resource.get("Metadata")
+        arguments = (resource.get("Metadata") or {}).get("DockerBuildArgs")
+        yield f"Resources.{logical_id}.Metadata.DockerBuildArgs", arguments
+
+
+def _resources(template: Template) -> Iterator[tuple[str, Any]]:
+    """Yield the resources; a loop among them, Fn::ForEach, is none."""
+    for logical_id, resource in template["Resources"].items():
+        if not logical_id.startswith("Fn::"):
+            yield logical_id, resource
+
+
+def _defaults(template: Template, resource: Mapping[str, Any]) -> Mapping[str, Any]:
+    # https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/sam-specification-template-anatomy-globals.html
+    if resource["Type"] != _SERVERLESS:
+        return {}
     return (template.get("Globals") or {}).get("Function") or {}
 
 
 def _image_resources(template: Template) -> Iterator[tuple[str, dict[str, Any]]]:
-    for logical_id, resource in template["Resources"].items():
-        if isinstance(resource, dict) and resource.get("Type") in _FUNCTIONS:
+    for logical_id, resource in _resources(template):
+        if resource.get("Type") in _FUNCTIONS:
             properties = resource.get("Properties") or {}
-            if properties.get("PackageType", _defaults(template).get("PackageType")) == "Image":
+            if properties.get("PackageType", _defaults(template, resource).get("PackageType")) == "Image":
                 yield logical_id, resource
 
 
 def _image_function(
     logical_id: str, resource: Mapping[str, Any], defaults: Mapping[str, Any], file: str
 ) -> ImageFunction:
+    if not _LOGICAL_ID.fullmatch(logical_id):
+        raise ConfigError(
+            f"reading {file}",
+            f"an image function's logical id is 1 to 64 letters and digits: '{logical_id}' is not",
+            "rename it",
+        )
     metadata = resource.get("Metadata") or {}
     if not isinstance(metadata.get("DockerContext"), str):
         raise ConfigError(
@@ -131,7 +179,7 @@ def _image_function(
     return ImageFunction(
         logical_id=logical_id,
         context=PurePosixPath(metadata["DockerContext"]),
-        dockerfile=PurePosixPath(metadata.get("Dockerfile", "Dockerfile")),
+        dockerfile=PurePosixPath(str(metadata.get("Dockerfile", "Dockerfile"))),
         architecture=architecture,
         build_args=tuple(sorted((str(k), str(v)) for k, v in (metadata.get("DockerBuildArgs") or {}).items())),
         target=None if target is None else str(target),

@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 
 from lockstep import canonical, ports, release
 from lockstep import settings as settings_room
-from lockstep.errors import BuildError, IdentityError, LockstepError
+from lockstep.errors import BuildError, IdentityError
 from lockstep.model import (
     AccountId,
     Architecture,
@@ -196,7 +196,7 @@ class World:
     account_stacks: dict[tuple[AccountId, StackName], tuple[str, dict[str, str]]] = field(default_factory=dict)
     sandbox_runs: bool = False
     calls: list[str] = field(default_factory=list)
-    fails: dict[str, LockstepError] = field(default_factory=dict)
+    fails: dict[str, BaseException] = field(default_factory=dict)
 
     def call(self, name: str) -> None:
         """Note a call that changes something, and fail where the test says so."""

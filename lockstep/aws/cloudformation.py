@@ -19,6 +19,8 @@ from lockstep.ports import StackState
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
 
+# States from which no change set leads on.
+_STUCK = frozenset({"CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "UPDATE_ROLLBACK_FAILED", "DELETE_FAILED"})
 _EMPTY = ("didn't contain changes", "No updates are to be performed")
 
 
@@ -40,7 +42,8 @@ class Stacks:
         with answers(f"looking at the stack {stack} in account {self.account}"):
             try:
                 found = self._cloudformation.describe_stacks(StackName=stack)["Stacks"][0]
-                resources = self._cloudformation.describe_stack_resources(StackName=stack)["StackResources"]
+                pages = self._cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack)
+                resources = [resource for page in pages for resource in page["StackResourceSummaries"]]
             except ClientError as error:
                 if code_of(error) == "ValidationError" and "does not exist" in str(error):
                     return None
@@ -57,10 +60,12 @@ class Stacks:
         """Create or update a stack by change set and wait for it; return 'created', 'updated' or 'unchanged'.
 
         Raises StackError with the first reason that CloudFormation gave. An interrupted run is taken up again:
-        the change set's name is that of its content.
+        a change that is under way is waited for, and the change set's name is that of its content.
         """
         tried = f"applying the stack {stack} in account {self.account}"
-        before = self.describe(stack)
+        before = self._at_rest(stack)
+        if before is not None and before.status in _STUCK:
+            raise StackError(tried, f"it is {before.status}", "delete the stack, then repeat")
         new = before is None or before.status == "REVIEW_IN_PROGRESS"
         name = "lockstep-" + canonical.hash_of([template, dict(parameters), dict(tags)])[:32]
         with answers(tried):
@@ -82,6 +87,14 @@ class Stacks:
             client.execute_change_set(StackName=stack, ChangeSetName=name)
         self._wait(stack, tried, new=new)
         return "created" if new else "updated"
+
+    def _at_rest(self, stack: StackName) -> StackState | None:
+        """Wait until nothing changes a stack, and return it."""
+        while True:
+            state = self.describe(stack)
+            if state is None or state.status == "REVIEW_IN_PROGRESS" or not state.status.endswith("_IN_PROGRESS"):
+                return state
+            time.sleep(self.poll)
 
     def _change_set_ready(self, stack: StackName, name: str, tried: str) -> bool:
         """Wait for a change set; False where it holds no change."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, WaiterError
 
 from lockstep.aws.session import Session, answers, code_of
 from lockstep.errors import DeployError
@@ -15,6 +15,8 @@ from lockstep.model import Digest, digest
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
+
+_BROKEN = {"ResourceNotFoundException", "InvalidRuntimeException", "ServiceException"}
 
 
 @dataclass(frozen=True)
@@ -42,15 +44,19 @@ class Functions:
         return digest(name) if name else None
 
     def invoke(self, function: str, event: object) -> object:
-        """Wait until a function is ready, call it and return its answer; raises DeployError where it fails."""
+        """Call a function, once it is ready, and return its answer; raises DeployError where it fails."""
         tried = f"invoking {function} in account {self.account}"
+        payload = json.dumps(event).encode()
         with answers(tried):
             try:
-                answer = self._lambda.invoke(FunctionName=function, Payload=json.dumps(event).encode())
+                answer = self._lambda.invoke(FunctionName=function, Payload=payload)
             except ClientError as error:
-                if code_of(error) in {"ResourceNotFoundException", "InvalidRuntimeException", "ServiceException"}:
+                if code_of(error) in _BROKEN:
                     raise DeployError(tried, str(error), "invoke status") from error
-                raise
+                if code_of(error) != "ResourceConflictException":
+                    raise
+                self._wait(function, tried)
+                answer = self._lambda.invoke(FunctionName=function, Payload=payload)
         text = answer["Payload"].read().decode()
         if "FunctionError" in answer:
             raise DeployError(tried, f"it failed: {text[:500]}", "read the function's log")
@@ -58,3 +64,12 @@ class Functions:
             return json.loads(text) if text else None
         except ValueError as error:
             raise DeployError(tried, f"its answer is no JSON: {text[:200]}") from error
+
+    def _wait(self, function: str, tried: str) -> None:
+        """Wait until Lambda has prepared a function: https://docs.aws.amazon.com/lambda/latest/dg/functions-states.html"""
+        try:
+            with answers(tried):
+                self._lambda.get_waiter("function_active_v2").wait(FunctionName=function)
+        except WaiterError as error:
+            now = error.last_response["Configuration"]
+            raise DeployError(tried, f"it is {now['State']}: {now.get('StateReason', '')}", "invoke status") from error

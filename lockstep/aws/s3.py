@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from lockstep.aws.session import Session, answers, code_of
-from lockstep.errors import ConfigError
+from lockstep.errors import ConfigError, UnavailableError
 from lockstep.model import AccountId
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+
+_ATTEMPTS = 3
 
 
 @dataclass(frozen=True)
@@ -46,17 +48,23 @@ class Bucket:
 
         https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
         """
-        with answers(f"writing s3://{self.name}/{key}"):
-            try:
-                self._s3.put_object(
-                    Bucket=self.name, Key=key, Body=content, IfNoneMatch="*", ExpectedBucketOwner=self.owner
-                )
-            except ClientError as error:
-                if code_of(error) in {"PreconditionFailed", "ConditionalRequestConflict"}:
-                    return False
-                self._explain(error)
-                raise
-        return True
+        tried = f"writing s3://{self.name}/{key}"
+        for _ in range(_ATTEMPTS):
+            with answers(tried):
+                try:
+                    self._s3.put_object(
+                        Bucket=self.name, Key=key, Body=content, IfNoneMatch="*", ExpectedBucketOwner=self.owner
+                    )
+                except ClientError as error:
+                    if code_of(error) == "PreconditionFailed":
+                        return False
+                    if code_of(error) == "ConditionalRequestConflict":
+                        # Somebody else is at it and may yet fail: only another attempt tells whether it is there.
+                        continue
+                    self._explain(error)
+                    raise
+            return True
+        raise UnavailableError(tried, "ConditionalRequestConflict: somebody else is writing it", "try again")
 
     def keys(self, prefix: str) -> tuple[str, ...]:
         """Return the keys that begin with `prefix`, at most a thousand."""

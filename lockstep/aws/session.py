@@ -6,8 +6,9 @@ role with another session. Every session knows its region, and its endpoint wher
 
 from __future__ import annotations
 
+import http
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,13 +22,16 @@ from botocore.exceptions import (
     ClientError,
     HTTPClientError,
     NoCredentialsError,
+    ParamValidationError,
     PartialCredentialsError,
     ProfileNotFound,
+    WaiterError,
 )
 from botocore.exceptions import (
     ConnectionError as NoConnection,
 )
 from botocore.loaders import Loader
+from botocore.parsers import ResponseParserError
 
 from lockstep.errors import IdentityError, LockstepError, UnavailableError
 from lockstep.model import AccountId
@@ -36,10 +40,13 @@ if TYPE_CHECKING:
     from mypy_boto3_sts.type_defs import CredentialsTypeDef
 
 _EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired", "InvalidClientTokenId",
-            "UnrecognizedClientException", "InvalidToken", "SignatureDoesNotMatch", "InvalidAccessKeyId"}  # fmt: skip
+            "UnrecognizedClientException", "InvalidToken", "SignatureDoesNotMatch", "InvalidAccessKeyId",
+            "RequestTimeTooSkewed"}  # fmt: skip
 _DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "403"}
 _BUSY = {"Throttling", "ThrottlingException", "TooManyRequestsException", "SlowDown", "RequestLimitExceeded",
          "ServiceUnavailable", "InternalFailure", "InternalError"}  # fmt: skip
+# https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html: a session's name has two letters or more
+_SHORTEST = 2
 
 
 @dataclass(frozen=True)
@@ -90,7 +97,9 @@ class Session:
 
     def assume(self, role: str, caller: str, cure: str) -> Session:
         """Assume a role; raises IdentityError that names both sides, and never falls back to this session."""
-        name = re.sub(r"[^\w+=,.@-]", "-", caller.rsplit("/", 1)[-1])[:64] or "lockstep"
+        name = re.sub(r"[^\w+=,.@-]", "-", caller.rsplit("/", 1)[-1])[:64]
+        if len(name) < _SHORTEST:
+            name = f"lockstep-{name}"
         try:
             with answers(f"assuming {role} as {caller}"):
                 answer = self.client("sts").assume_role(RoleArn=role, RoleSessionName=name, DurationSeconds=3600)
@@ -132,23 +141,24 @@ def open_session(reach: Reach, profile: str | None, purpose: str) -> Session:
 
 @contextmanager
 def answers(tried: str) -> Iterator[None]:
-    """Turn what AWS answers into our errors: identity (3), unavailable (10), or a LockstepError with its words."""
+    """Turn what AWS answers into our errors: identity (3), unavailable (10), or a LockstepError with its words.
+
+    Lets a WaiterError pass that tells how what was waited for has ended.
+    """
     try:
         yield
     except ClientError as error:
-        code, message = error.response["Error"].get("Code", ""), error.response["Error"].get("Message", "")
-        answer = f"{code}: {message}"
-        if code in _EXPIRED:
-            raise IdentityError(tried, answer, "sign in again, then repeat") from error
-        if code in _DENIED:
-            raise IdentityError(tried, answer, "invoke bootstrap, or ask who may do this") from error
-        if code in _BUSY:
-            raise UnavailableError(tried, answer, "try again in a minute") from error
-        raise LockstepError(tried, answer) from error
+        raise _refusal(tried, error.response) from error
+    except WaiterError as error:
+        if "Error" in error.last_response:
+            raise _refusal(tried, error.last_response) from error
+        raise
     except (NoCredentialsError, PartialCredentialsError, ProfileNotFound) as error:
         raise IdentityError(tried, str(error), "set tooling.profile, or pass --profile") from error
-    except (NoConnection, HTTPClientError) as error:
+    except (NoConnection, HTTPClientError, ResponseParserError) as error:
         raise UnavailableError(tried, str(error), "invoke doctor") from error
+    except ParamValidationError as error:
+        raise LockstepError(tried, str(error)) from error
     except BotoCoreError as error:
         raise IdentityError(tried, str(error), "invoke doctor") from error
 
@@ -156,6 +166,19 @@ def answers(tried: str) -> Iterator[None]:
 def code_of(error: ClientError) -> str:
     """Return the code that AWS gave an error."""
     return str(error.response["Error"].get("Code", ""))
+
+
+def _refusal(tried: str, response: Mapping[str, Any]) -> LockstepError:
+    code = response["Error"].get("Code", "")
+    answer = f"{code}: {response['Error'].get('Message', '')}"
+    status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    if code in _EXPIRED:
+        return IdentityError(tried, answer, "sign in again, then repeat")
+    if code in _DENIED:
+        return IdentityError(tried, answer, "invoke bootstrap, or ask who may do this")
+    if code in _BUSY or status >= http.HTTPStatus.INTERNAL_SERVER_ERROR:
+        return UnavailableError(tried, answer, "try again in a minute")
+    return LockstepError(tried, answer)
 
 
 def _boto(reach: Reach, profile: str | None, keys: CredentialsTypeDef | None) -> boto3.Session:

@@ -97,6 +97,7 @@ class Server:
         self.stop(say)
         for name in ("state", "s3", "aws", "tmp"):
             shutil.rmtree(self.home / name, ignore_errors=True)
+        (self.home / "server.json").unlink(missing_ok=True)
         say("the sandbox's accounts are empty")
 
     def status(self) -> Mapping[str, str | None]:
@@ -155,7 +156,11 @@ class Server:
         self._remember(port=port, pid=pid)
         self._wait(lambda: self._healthy() or not engine.is_running(pid, EMULATOR), START_SECONDS, "starting")
         if not self._healthy():
-            raise UnavailableError("starting the sandbox", engine.tail(log.read_text(errors="replace")), f"read {log}")
+            raise UnavailableError(
+                "starting the sandbox",
+                engine.tail(log.read_text(errors="replace")),
+                f"read {log}; another port: sandbox.reset",
+            )
 
     def _base_images(self) -> tuple[str, ...]:
         dockerfiles = sorted((self.root / "services").glob("*/**/Dockerfile*"))

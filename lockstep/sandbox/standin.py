@@ -165,7 +165,8 @@ def ensure(
     """See that each base image is in the engine: pulled, or for BASE its stand-in, made below `folder`.
 
     The stand-in carries the public name, so that a FROM needs no change. `lock` names the packages that go into
-    it, with their hashes; `architecture` is the builds', this machine's if not given. Raises BuildError for an image that can be had in no way, naming it.
+    it, with their hashes; `architecture` is the builds', this machine's if not given. Raises BuildError for an
+    image that can be had in no way, naming it.
     """
     for tag in tags:
         if images.has(tag):
@@ -253,7 +254,8 @@ def _furnish(root: Path, lock: Path, env: Mapping[str, str], say: Say) -> None:
     shutil.copyfile(lock, root / lock.name)
     done = process.run(
         ("chroot", str(root), "/usr/bin/python3", f"/{pip}/pip", "install", "--no-cache-dir", "--only-binary=:all:",
-         "--root-user-action=ignore", "--disable-pip-version-check", "--no-deps", "--require-hashes", "-r", f"/{lock.name}"),
+         "--root-user-action=ignore", "--disable-pip-version-check", "--no-deps", "--require-hashes",
+         "-r", f"/{lock.name}"),
         reach | {"PATH": engine.ADMIN_PATH, "HOME": "/root", "LANG": "C.UTF-8", "PIP_CERT": f"/{BUNDLE}"},
     )  # fmt: skip
     if done.status:

@@ -48,7 +48,7 @@ class Asked:
 class Engine:
     """What the engine answers, by method and path: a status and a document, or the lines of a stream.
 
-    `broken` cuts a stream off in its middle; `chunked` sends even single documents as streams.
+    `broken` cuts a stream off in its middle.
     """
 
     host: str = ""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from invoke import Collection, Program
 
 import tasks
-from lockstep import canonical
+from lockstep import canonical, ports
 from lockstep.console import Console
 from lockstep.testing import SETTINGS, FakeWiring, World, a_service
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     import pytest
 
     from lockstep.model import Service
-    from lockstep.ports import Wiring
 
 TEMPLATE = {
     "Parameters": {"Environment": {"Type": "String"}},
@@ -84,7 +83,7 @@ class Outside(FakeWiring):
     answer: bool | None = None
 
     @cached_property
-    def console(self) -> Attended:  # type: ignore[override]  # what it prints is the point here
+    def console(self) -> ports.Console:  # type: ignore[override]  # what it prints is the point here
         """Where words and results go: to stdout and stderr, as for a person."""
         return Attended(self.as_json, self.answer)
 
@@ -138,7 +137,7 @@ class Terminal:
         calls, self.world.calls = self.world.calls, []
         return calls
 
-    def _open(self, _root: Path, *, as_json: bool, profile: str | None) -> Wiring:
+    def _open(self, _root: Path, *, as_json: bool, profile: str | None) -> ports.Wiring:
         return self.outside(
             root=self.root,
             as_json=as_json,

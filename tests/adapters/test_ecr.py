@@ -1,0 +1,108 @@
+"""ECR: an image that is there, one that is not, and a repository that is missing."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+
+import pytest
+from botocore.stub import Stubber
+
+from lockstep.aws.ecr import Registry
+from lockstep.errors import IdentityError, LockstepError, RegistryError, UnavailableError
+from lockstep.model import ImageRef
+from lockstep.testing import a_digest
+from tests.adapters.stubs import stubbed
+
+HOST = "111111111111.dkr.ecr.eu-west-1.amazonaws.com"
+REPOSITORY, TAG = "shop/hello/hellofunction", "source-c0ffee"
+ASKED = {"repositoryName": REPOSITORY, "imageIds": [{"imageTag": TAG}]}
+
+Ecr = tuple[Registry, Stubber]
+
+
+@pytest.fixture
+def ecr() -> Iterator[Ecr]:
+    """Have a registry whose answers a test puts in."""
+    with stubbed("ecr") as (session, stub):
+        yield Registry(session, HOST), stub
+
+
+def test_an_image_that_is_there(ecr: Ecr) -> None:
+    """An image that carries the tag is found, by its digest."""
+    registry, stub = ecr
+    stub.add_response("describe_images", {"imageDetails": [{"imageDigest": a_digest()}]}, ASKED)
+
+    found = registry.find(REPOSITORY, TAG)
+
+    assert found == ImageRef(f"{HOST}/{REPOSITORY}", a_digest())
+
+
+def test_an_image_that_is_not_there(ecr: Ecr) -> None:
+    """A tag that no image carries is no error."""
+    registry, stub = ecr
+    stub.add_client_error("describe_images", "ImageNotFoundException", expected_params=ASKED)
+
+    assert registry.find(REPOSITORY, TAG) is None
+
+
+def test_an_image_that_is_not_there_in_other_words(ecr: Ecr) -> None:
+    """An empty list says the same as an error does: there is no such image."""
+    registry, stub = ecr
+    stub.add_response("describe_images", {"imageDetails": []}, ASKED)
+
+    assert registry.find(REPOSITORY, TAG) is None
+
+
+def test_a_missing_repository(ecr: Ecr) -> None:
+    """A repository that is missing ends with 5 and is never made on the way, since its name may be a typo."""
+    registry, stub = ecr
+    stub.add_client_error("describe_images", "RepositoryNotFoundException", "it does not exist", 400)
+
+    with pytest.raises(RegistryError) as caught:
+        registry.find(REPOSITORY, TAG)
+
+    assert caught.value.exit_code == 5
+    assert str(caught.value) == (
+        f"error: looking for the repository {REPOSITORY}\n"
+        "  answer: RepositoryNotFoundException\n"
+        "  next: invoke bootstrap"
+    )
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "error"),
+    [
+        ("ExpiredTokenException", 400, IdentityError),
+        ("AccessDeniedException", 400, IdentityError),
+        ("ThrottlingException", 400, UnavailableError),
+        ("ServerException", 500, UnavailableError),
+    ],
+)
+def test_refusals(ecr: Ecr, code: str, status: int, error: type[LockstepError]) -> None:
+    """A refusal names the image that was looked for."""
+    registry, stub = ecr
+    stub.add_client_error("describe_images", code, http_status_code=status)
+
+    with pytest.raises(error) as caught:
+        registry.find(REPOSITORY, TAG)
+
+    assert caught.value.tried == f"looking for {REPOSITORY}:{TAG}"
+
+
+def test_a_login(ecr: Ecr) -> None:
+    """A login is ECR's token, taken apart at its first colon."""
+    registry, stub = ecr
+    token = base64.b64encode(b"AWS:secret:with:colons").decode()
+    stub.add_response("get_authorization_token", {"authorizationData": [{"authorizationToken": token}]})
+
+    assert registry.login() == ("AWS", "secret:with:colons")
+
+
+def test_a_login_that_is_refused(ecr: Ecr) -> None:
+    """A caller who may not log in is told so."""
+    registry, stub = ecr
+    stub.add_client_error("get_authorization_token", "AccessDeniedException")
+
+    with pytest.raises(IdentityError, match="asking ECR for a login"):
+        registry.login()

@@ -1,0 +1,235 @@
+"""Deploying: from nothing to test, again, after a change, and the same digest to prod."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lockstep.testing import SETTINGS
+from tests.journeys.terminal import changed, text
+
+if TYPE_CHECKING:
+    from tests.journeys.terminal import Terminal
+
+
+def test_from_nothing_to_test(terminal: Terminal) -> None:
+    """The first deployment makes a release, shows its plan, creates the stack and smoke-tests it."""
+    seen = terminal.invoke("deploy", "--env", "test")
+
+    release = terminal.release()[:12]
+    assert seen == (
+        0,
+        text(
+            "AWS: a fake one",
+            "hello: building HelloFunction from services/hello/app",
+            "  labels ['lockstep.source-hash', 'org.opencontainers.image.revision']",
+            "hello: pushing HelloFunction",
+            "pushed registry/shop/hello/hellofunction:source-d8fc8d98a00a687516ebc1aa516f9d42",
+            "hello: packaging",
+            "  packaged hello",
+            f"Plan for test, release {release}:",
+            "  be arn:aws:iam::222222222222:role/shop-deploy-test in account 222222222222",
+            "  create    shop-test-hello: it is not there yet",
+            "  smoke     shop-test-hello: greets",
+            "hello: create shop-test-hello in test (it is not there yet)",
+            "  CREATE_COMPLETE shop-test-hello",
+            "hello: smoke test 'greets'",
+            "hello: created in test (1.0 s)",
+            "hello: smoke test 'greets' passed",
+            f"test runs release {release}: hello.",
+        ),
+        "",
+    )
+
+
+def test_nothing_changed(terminal: Terminal) -> None:
+    """Deploying what runs already says so, builds nothing, calls no sam, and smoke-tests it again."""
+    terminal.invoke("deploy", "--env", "test")
+    before = terminal.accounts()
+    terminal.changes()
+
+    seen = terminal.invoke("deploy", "--env", "test")
+
+    release = terminal.release()[:12]
+    assert seen == (
+        0,
+        text(
+            "AWS: a fake one",
+            "hello: nothing changed since it was built",
+            f"Plan for test, release {release}:",
+            "  be arn:aws:iam::222222222222:role/shop-deploy-test in account 222222222222",
+            "  unchanged shop-test-hello: it runs this release already",
+            "  smoke     shop-test-hello: greets",
+            "hello: smoke test 'greets'",
+            "hello: unchanged in test (1.0 s)",
+            "hello: smoke test 'greets' passed",
+            f"test runs release {release}: hello.",
+        ),
+        "",
+    )
+    assert terminal.changes() == ["invoke shop-test-hello-HelloFunction {}"]
+    assert terminal.accounts() == before
+
+
+def test_one_changed_source(terminal: Terminal) -> None:
+    """After a change of the source the same command updates the stack to the new digest."""
+    terminal.invoke("deploy", "--env", "test")
+    before = dict(terminal.world.running)
+    terminal.services = (changed(terminal.services[0]),)
+
+    seen = terminal.invoke("deploy", "--env", "test")
+
+    assert (seen.code, seen.err) == (0, "")
+    assert seen.out.splitlines()[-6:] == [
+        "hello: update shop-test-hello in test (HelloFunction runs another image)",
+        "  UPDATE_COMPLETE shop-test-hello",
+        "hello: smoke test 'greets'",
+        "hello: updated in test (1.0 s)",
+        "hello: smoke test 'greets' passed",
+        f"test runs release {terminal.release()[:12]}: hello.",
+    ]
+    assert terminal.world.running.keys() == before.keys()
+    assert terminal.world.running != before
+
+
+def test_the_same_digest_to_prod(terminal: Terminal) -> None:
+    """Who may deploy to prod brings it the very digest that was tested, and nothing is built for it."""
+    terminal.invoke("deploy", "--env", "test")
+    release = terminal.release()
+    terminal.changes()
+
+    seen = terminal.invoke("deploy", "--env", "prod", "--release", release, "--profile", "releaser")
+
+    assert seen == (
+        0,
+        text(
+            "AWS: a fake one",
+            f"Plan for prod, release {release[:12]}:",
+            "  be arn:aws:iam::333333333333:role/shop-deploy-prod in account 333333333333",
+            "  create    shop-prod-hello: it is not there yet",
+            "  smoke     shop-prod-hello: greets",
+            "hello: create shop-prod-hello in prod (it is not there yet)",
+            "  CREATE_COMPLETE shop-prod-hello",
+            "hello: smoke test 'greets'",
+            "hello: created in prod (1.0 s)",
+            "hello: smoke test 'greets' passed",
+            f"prod runs release {release[:12]}: hello.",
+        ),
+        "",
+    )
+    assert terminal.changes() == ["sam deploy shop-prod-hello", "invoke shop-prod-hello-HelloFunction {}"]
+    assert (
+        terminal.world.running["shop-prod-hello-HelloFunction"]
+        == terminal.world.running["shop-test-hello-HelloFunction"]
+    )
+
+
+def test_a_deployment_as_json(terminal: Terminal) -> None:
+    """With --json a deployment is one document on stdout, and every word is on stderr."""
+    seen = terminal.invoke("deploy", "--env", "test", "--json")
+
+    assert (seen.code, seen.document) == (
+        0,
+        {
+            "target": "aws",
+            "environment": "test",
+            "release": terminal.release(),
+            "services": [{"name": "hello", "result": "created", "seconds": 1.0}],
+            "smoke": [{"service": "hello", "name": "greets", "passed": True}],
+        },
+    )
+    assert seen.err.splitlines()[0] == "AWS: a fake one"
+    assert seen.err.splitlines()[-1] == "hello: smoke test 'greets'"
+
+
+def test_a_dry_run(terminal: Terminal) -> None:
+    """A dry run shows the plan, says that it is one, and changes nothing in the environment."""
+    release = terminal.release()
+    before = terminal.accounts()
+    terminal.changes()
+
+    seen = terminal.invoke("deploy", "--env", "test", "--dry-run")
+
+    assert seen == (
+        0,
+        text(
+            "AWS: a fake one",
+            "hello: nothing changed since it was built",
+            f"Plan for test, release {release[:12]}:",
+            "  be arn:aws:iam::222222222222:role/shop-deploy-test in account 222222222222",
+            "  create    shop-test-hello: it is not there yet",
+            "  smoke     shop-test-hello: greets",
+            "Dry run: nothing was changed in test.",
+        ),
+        "",
+    )
+    assert terminal.changes() == []
+    assert terminal.accounts() == before
+
+
+def test_a_dry_run_as_json(terminal: Terminal) -> None:
+    """With --json a dry run is its plan: each service, what would be done to it and why."""
+    release = terminal.release()
+
+    seen = terminal.invoke("deploy", "--env", "test", "--dry-run", "--json")
+
+    assert seen.document == {
+        "target": "aws",
+        "environment": "test",
+        "release": release,
+        "dry_run": True,
+        "services": [{"name": "hello", "change": "create", "reason": "it is not there yet"}],
+    }
+
+
+def test_a_release_by_its_beginning(terminal: Terminal) -> None:
+    """A release is found by as much of its name as is unique."""
+    release = terminal.release()
+
+    seen = terminal.invoke("deploy", "--env", "test", "--release", release[:8], "--json")
+
+    assert (seen.code, seen.document["release"]) == (0, release)
+
+
+def test_one_service_of_two(two: Terminal) -> None:
+    """With --service that service alone is deployed, tested, and said to run the release."""
+    seen = two.invoke("deploy", "--env", "test", "--service", "orders")
+
+    assert seen.code == 0
+    assert seen.out.splitlines()[-1] == f"test runs release {two.release()[:12]}: orders."
+    assert [stack for _, stack in two.world.stacks] == ["shop-test-orders"]
+
+
+def test_an_environment_sets_parameters(terminal: Terminal) -> None:
+    """Parameters of the settings reach the stack, and a changed one updates it without a new image."""
+    terminal.invoke("deploy", "--env", "test")
+    terminal.write_template("hello", Parameters={"Environment": {"Type": "String"}, "LogLevel": {"Type": "String"}})
+    terminal.settings = SETTINGS.replace('name = "test"', 'name = "test"\nparameters.hello.Environment = "other"')
+
+    seen = terminal.invoke("deploy", "--env", "test", "--json")
+
+    (state,) = terminal.world.stacks.values()
+    assert seen.document["services"] == [{"name": "hello", "result": "updated", "seconds": 1.0}]
+    assert state.outputs == {"Environment": "other"}
+
+
+def test_an_older_release_keeps_its_own_parameters(terminal: Terminal) -> None:
+    """A release is deployed with the parameters of its own template, whatever the working tree's says by now."""
+    release = terminal.release()
+    terminal.write_template("hello", Parameters={})
+
+    seen = terminal.invoke("deploy", "--env", "test", "--release", release)
+
+    (state,) = terminal.world.stacks.values()
+    assert seen.code == 0
+    assert state.outputs == {"Environment": "test"}
+
+
+def test_no_engine_is_needed_to_deploy(terminal: Terminal) -> None:
+    """A release that is made already is deployed without a Docker engine."""
+    release = terminal.release()
+    terminal.world.fails["engine"] = terminal.world.fails["build"] = AssertionError("no engine is asked for")
+
+    named = terminal.invoke("deploy", "--env", "test", "--release", release)
+    found = terminal.invoke("deploy", "--env", "test")
+
+    assert (named.code, found.code) == (0, 0)

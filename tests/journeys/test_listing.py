@@ -1,0 +1,67 @@
+"""Listing: `invoke --list` is at once, and needs no AWS, no Docker and no configuration."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.journeys.terminal import text
+
+ROOT = Path(__file__).parents[2]
+LIST = "import invoke.main, sys; sys.argv[:] = ['invoke', '--list']; invoke.main.program.run()"
+HEAVY = ("boto3", "botocore", "docker", "pydantic", "samtranslator", "lockstep")
+
+
+def run(*argv: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    """Run this interpreter in this working tree with no environment but `env`."""
+    return subprocess.run(
+        (sys.executable, *argv), cwd=ROOT, env=env or {}, capture_output=True, text=True, check=False, timeout=60
+    )
+
+
+def test_listing_needs_nothing(tmp_path: Path) -> None:
+    """In an empty environment, without any AWS configuration, every task is listed with what it does."""
+    listed = run("-c", LIST, env={"HOME": str(tmp_path)})
+
+    assert (listed.returncode, listed.stdout, listed.stderr) == (
+        0,
+        text(
+            "Available tasks:",
+            "",
+            "  bootstrap        Set up the accounts: roles, bucket, key, images.",
+            "  build            Build the services' images on this machine.",
+            "  deploy           Bring an environment to a release, smoke-test it.",
+            "  doctor           Check tools, engine, configuration and credentials.",
+            "  package          Package templates, each image by its digest.",
+            "  push             Push built images to the tooling account.",
+            "  release          Build, push, package and publish a release.",
+            "  smoke            Run the smoke tests in an environment.",
+            "  status           Show what runs in every environment.",
+            "  sandbox.reset    Stop the AWS on this machine; forget its accounts.",
+            "  sandbox.start    Start the AWS on this machine.",
+            "  sandbox.status   Show what of the AWS on this machine runs.",
+            "  sandbox.stop     Stop the AWS on this machine; keep its accounts.",
+            "",
+        ),
+        "",
+    )
+
+
+def test_listing_imports_nothing_heavy(tmp_path: Path) -> None:
+    """Listing imports none of boto3, docker, pydantic, SAM, nor any of the library."""
+    listed = run("-X", "importtime", "-c", LIST, env={"HOME": str(tmp_path)})
+
+    imported = {line.rpartition("|")[2].strip().partition(".")[0] for line in listed.stderr.splitlines()}
+    assert listed.returncode == 0
+    assert "invoke" in imported
+    assert imported.intersection(HEAVY) == set()
+
+
+def test_help_imports_nothing_heavy(tmp_path: Path) -> None:
+    """A task's help page is as light as the list."""
+    shown = run("-X", "importtime", "-c", LIST.replace("'--list'", "'--help', 'deploy'"), env={"HOME": str(tmp_path)})
+
+    imported = {line.rpartition("|")[2].strip().partition(".")[0] for line in shown.stderr.splitlines()}
+    assert shown.returncode == 0
+    assert imported.intersection(HEAVY) == set()

@@ -1,0 +1,233 @@
+"""Looking: `status`, `smoke` and `doctor` show what is, and change nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lockstep.errors import ConfigError, IdentityError
+from lockstep.testing import a_service, engine_down
+from tests.journeys.terminal import Outside, text
+
+if TYPE_CHECKING:
+    from lockstep.model import Service
+    from tests.journeys.terminal import Terminal
+
+DIGEST = "sha256:772eefccb53dfe1db992bab2518007d3a8579f06a448ed7478572860ddd82e0d"
+
+
+def test_status_of_nothing(terminal: Terminal) -> None:
+    """Before anything is deployed, status says so for each environment."""
+    seen = terminal.invoke("status")
+
+    assert seen == (
+        0,
+        text(
+            "AWS: a fake one",
+            "ENVIRONMENT  SERVICE  STACK         RELEASE  RUNS",
+            "test         hello    not deployed  -        -",
+            "prod         hello    not deployed  -        -",
+        ),
+        "",
+    )
+
+
+def test_status_of_what_runs(terminal: Terminal) -> None:
+    """Status shows the stack, the release and the digest of each service in each environment."""
+    terminal.invoke("deploy", "--env", "test")
+    release = terminal.release()
+    terminal.changes()
+
+    seen = terminal.invoke("status")
+
+    assert seen == (
+        0,
+        text(
+            "AWS: a fake one",
+            "ENVIRONMENT  SERVICE  STACK            RELEASE       RUNS",
+            f"test         hello    CREATE_COMPLETE  {release[:12]}  HelloFunction 772eefccb53d",
+            "prod         hello    not deployed     -             -",
+        ),
+        "",
+    )
+    assert terminal.changes() == []
+
+
+def test_status_as_json(terminal: Terminal) -> None:
+    """With --json status is one document, with an environment that runs nothing as null and empty."""
+    terminal.invoke("deploy", "--env", "test")
+
+    seen = terminal.invoke("status", "--json")
+
+    assert (seen.document, seen.err) == (
+        {
+            "target": "aws",
+            "environments": [
+                {
+                    "name": "test",
+                    "account_id": "222222222222",
+                    "services": [
+                        {
+                            "name": "hello",
+                            "stack_status": "CREATE_COMPLETE",
+                            "release": terminal.release(),
+                            "images": {"HelloFunction": DIGEST},
+                        }
+                    ],
+                },
+                {
+                    "name": "prod",
+                    "account_id": "333333333333",
+                    "services": [{"name": "hello", "stack_status": None, "release": None, "images": {}}],
+                },
+            ],
+        },
+        text("AWS: a fake one"),
+    )
+
+
+def test_smoke_of_what_runs(terminal: Terminal) -> None:
+    """Smoke calls each function that runs in an environment and says that it passed."""
+    terminal.invoke("deploy", "--env", "test")
+    terminal.changes()
+
+    seen = terminal.invoke("smoke", "--env", "test")
+
+    assert seen == (
+        0,
+        text("AWS: a fake one", "hello: smoke test 'greets'", "hello: smoke test 'greets' passed"),
+        "",
+    )
+    assert terminal.changes() == ["invoke shop-test-hello-HelloFunction {}"]
+
+
+def test_smoke_as_json(two: Terminal) -> None:
+    """With --json smoke is one document, of the named service alone."""
+    two.invoke("deploy", "--env", "test")
+
+    seen = two.invoke("smoke", "--env", "test", "--service", "orders", "--json")
+
+    assert seen.document == {
+        "target": "aws",
+        "environment": "test",
+        "smoke": [{"service": "orders", "name": "greets", "passed": True}],
+    }
+
+
+def test_smoke_of_nothing(terminal: Terminal) -> None:
+    """Smoke of an environment in which nothing runs ends with exit code 6 and says that."""
+    seen = terminal.invoke("smoke", "--env", "test")
+
+    assert seen == (
+        6,
+        text("AWS: a fake one", "hello: smoke test 'greets'", "hello: smoke test 'greets' FAILED"),
+        text(
+            "error: smoke test 'greets' of hello in test",
+            "  answer: shop-test-hello does not run",
+            "  next: mend the service or its smoke.json; to repeat the test: invoke smoke --env test",
+        ),
+    )
+
+
+def test_smoke_without_tests(terminal: Terminal) -> None:
+    """Where no service has a smoke test, smoke says that nothing was tested."""
+    terminal.services = (a_service(smoke=()),)
+
+    seen = terminal.invoke("smoke", "--env", "test")
+
+    assert seen == (0, text("AWS: a fake one", "Nothing was tested: hello has no smoke.json."), "")
+
+
+def test_smoke_by_who_may_not(terminal: Terminal) -> None:
+    """Who is no deployer of an environment may not smoke-test it: exit code 3."""
+    seen = terminal.invoke("smoke", "--env", "prod", "--json")
+
+    assert seen == (
+        3,
+        "",
+        text(
+            "AWS: a fake one",
+            "error: assuming the deployer of prod",
+            "  answer: AccessDenied",
+            "  next: ask who may do this",
+        ),
+    )
+
+
+def test_a_well_machine(terminal: Terminal) -> None:
+    """Where nothing is wrong, doctor shows each tool, which AWS is meant, and who the caller is."""
+    seen = terminal.invoke("doctor", "--profile", "me")
+
+    assert seen == (
+        0,
+        text(
+            "CHECK          FOUND                                                     NEXT",
+            "python         3.13",
+            "docker engine  20.10",
+            "configuration  AWS: a fake one",
+            "services       hello",
+            "commit         c0ffee000000",
+            "caller         arn:aws:sts::111111111111:assumed-role/shop-developer/me",
+        ),
+        "",
+    )
+
+
+class Unwell(Outside):
+    """An outside with a broken configuration, whose message has no answer, and a service without a template."""
+
+    def which_aws(self) -> str:
+        """Fail."""
+        raise ConfigError("there is no infra/environments.toml", cure="commit one")
+
+    def services(self) -> tuple[Service, ...]:
+        """Fail with several lines."""
+        raise ConfigError("reading services/empty/template.yaml", "no such\n  file", "add it")
+
+
+def test_an_unwell_machine(terminal: Terminal) -> None:
+    """Whatever is wrong, doctor looks at everything, says on one line each what to do, and ends with exit code 2."""
+    terminal.outside = Unwell
+    terminal.world.fails |= {
+        "engine": engine_down(),
+        "identity": IdentityError("opening the tooling account", "ExpiredToken", "log in again"),
+    }
+
+    seen = terminal.invoke("doctor")
+
+    assert seen == (
+        2,
+        text(
+            "CHECK          FOUND         NEXT",
+            "python         3.13",
+            "docker engine  MISSING       start Docker",
+            "configuration  FAILED        there is no infra/environments.toml. commit one",
+            "services       FAILED        reading services/empty/template.yaml: no such file. add it",
+            "commit         c0ffee000000",
+            "caller         FAILED        opening the tooling account: ExpiredToken. log in again",
+        ),
+        "",
+    )
+
+
+def test_doctor_as_json(terminal: Terminal) -> None:
+    """With --json doctor is one document, also where something is wrong."""
+    terminal.world.fails["engine"] = engine_down()
+
+    seen = terminal.invoke("doctor", "--json")
+
+    assert (seen.code, seen.err) == (2, "")
+    assert seen.document == {
+        "ok": False,
+        "checks": [
+            {"name": "python", "found": "3.13", "next": ""},
+            {"name": "docker engine", "found": "MISSING", "next": "start Docker"},
+            {"name": "configuration", "found": "AWS: a fake one", "next": ""},
+            {"name": "services", "found": "hello", "next": ""},
+            {"name": "commit", "found": "c0ffee000000", "next": ""},
+            {
+                "name": "caller",
+                "found": "arn:aws:sts::111111111111:assumed-role/shop-developer/developer",
+                "next": "",
+            },
+        ],
+    }

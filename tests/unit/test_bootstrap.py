@@ -1,0 +1,129 @@
+"""Which account stacks there are, in which order, with which parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from lockstep import bootstrap
+from lockstep.testing import PROD, SETTINGS, TEST, TOOLING, a_service, an_image, some_settings
+
+SERVICES = (a_service("hello"), a_service("orders", images=(an_image("Api"), an_image("Worker"))))
+ROLE = "arn:aws:iam::{}:role/shop-{}"
+DEVELOPER = ROLE.format(TOOLING, "developer")
+TAGGED = SETTINGS.replace(f'account = "{TOOLING}"', f'account = "{TOOLING}"\ntags = {{ Team = "shop" }}').replace(
+    f'account = "{TEST}"', f'account = "{TEST}"\ntags = {{ Stage = "test" }}'
+)
+
+
+def parameters(stack: str, text: str = SETTINGS) -> Mapping[str, str]:
+    """Return the parameters of one stack of the plan for some settings."""
+    steps = bootstrap.plan(some_settings(text), SERVICES)
+    return next(step.parameters for step in steps if step.stack == stack)
+
+
+def test_the_order_of_account_stacks() -> None:
+    """Each stack comes after those that it names: roles, deployers, key and bucket, repositories, environments."""
+    steps = bootstrap.plan(some_settings(), SERVICES)
+
+    assert [(step.where, step.account, step.stack, step.template, step.needs_key) for step in steps] == [
+        ("tooling", TOOLING, "shop-tooling-roles", "tooling-roles.yaml", False),
+        ("tooling", TOOLING, "shop-deployer-test", "tooling-deployer.yaml", False),
+        ("tooling", TOOLING, "shop-deployer-prod", "tooling-deployer.yaml", False),
+        ("tooling", TOOLING, "shop-tooling-resources", "tooling-resources.yaml", False),
+        ("tooling", TOOLING, "shop-repository-hello-hellofunction", "tooling-repository.yaml", True),
+        ("tooling", TOOLING, "shop-repository-orders-api", "tooling-repository.yaml", True),
+        ("tooling", TOOLING, "shop-repository-orders-worker", "tooling-repository.yaml", True),
+        ("test", TEST, "shop-account-test", "environment.yaml", True),
+        ("prod", PROD, "shop-account-prod", "environment.yaml", True),
+    ]
+
+
+def test_the_tags_of_account_stacks() -> None:
+    """A stack has the tags that the settings give its account."""
+    steps = bootstrap.plan(some_settings(TAGGED), ())
+
+    assert {step.stack: dict(step.tags) for step in steps} == {
+        "shop-tooling-roles": {"Team": "shop"},
+        "shop-deployer-test": {"Team": "shop"},
+        "shop-deployer-prod": {"Team": "shop"},
+        "shop-tooling-resources": {"Team": "shop"},
+        "shop-account-test": {"Stage": "test"},
+        "shop-account-prod": {},
+    }
+
+
+def test_what_a_developer_may_become() -> None:
+    """A developer may look at every environment, and deploy only where the settings name the developer role."""
+    assert parameters("shop-tooling-roles") == {
+        "Project": "shop",
+        "ArtifactBucket": "shop-artifacts-111111111111-eu-west-1",
+        "Developers": f"arn:aws:iam::{TOOLING}:user/developer",
+        "AssumableRoles": ",".join(
+            [ROLE.format(TEST, "status-test"), ROLE.format(PROD, "status-prod"), ROLE.format(TOOLING, "deployer-test")]
+        ),
+    }
+
+
+def test_who_may_deploy() -> None:
+    """An environment's deployer may be taken by those whom the settings name, and by nobody where they name none."""
+    found = parameters("shop-deployer-test"), parameters("shop-deployer-prod")
+
+    common = {"Project": "shop", "ArtifactBucket": "shop-artifacts-111111111111-eu-west-1"}
+    assert found == (
+        common | {"Environment": "test", "EnvironmentAccount": TEST, "Deployers": DEVELOPER},
+        common | {"Environment": "prod", "EnvironmentAccount": PROD, "Deployers": ""},
+    )
+
+
+def test_who_reaches_the_bucket() -> None:
+    """The bucket names the exact roles of every account that publish, deploy or execute."""
+    assert parameters("shop-tooling-resources") == {
+        "Project": "shop",
+        "ArtifactBucket": "shop-artifacts-111111111111-eu-west-1",
+        "Publishers": f"{ROLE.format(TOOLING, 'build')},{DEVELOPER}",
+        "Deployers": f"{ROLE.format(TOOLING, 'deployer-test')},{ROLE.format(TOOLING, 'deployer-prod')}",
+        "EnvironmentAccounts": f"{TEST},{PROD}",
+        "DeployRoles": f"{ROLE.format(TEST, 'deploy-test')},{ROLE.format(PROD, 'deploy-prod')}",
+        "ExecutionRoles": f"{ROLE.format(TEST, 'execution-test')},{ROLE.format(PROD, 'execution-prod')}",
+    }
+
+
+def test_who_pulls_an_image() -> None:
+    """A repository may be pulled from by every environment's execution role and functions."""
+    assert parameters("shop-repository-orders-api") == {
+        "Repository": "shop/orders/api",
+        "EnvironmentAccounts": f"{TEST},{PROD}",
+        "ExecutionRoles": f"{ROLE.format(TEST, 'execution-test')},{ROLE.format(PROD, 'execution-prod')}",
+        "Functions": (
+            f"arn:aws:lambda:eu-west-1:{TEST}:function:shop-test-*,arn:aws:lambda:eu-west-1:{PROD}:function:shop-prod-*"
+        ),
+    }
+
+
+def test_whom_an_environment_trusts() -> None:
+    """An environment is deployed to by its own deployer alone, and looked at by that and by developers."""
+    deployer = ROLE.format(TOOLING, "deployer-prod")
+
+    assert parameters("shop-account-prod") == {
+        "Project": "shop",
+        "Environment": "prod",
+        "ToolingAccount": TOOLING,
+        "DeployerRole": deployer,
+        "StatusReaders": f"{deployer},{DEVELOPER}",
+        "ArtifactBucket": "shop-artifacts-111111111111-eu-west-1",
+    }
+
+
+def test_no_developers() -> None:
+    """Where the settings name no developers, no stack trusts the role that they would have had."""
+    text = "\n".join(line for line in SETTINGS.splitlines() if not line.startswith(("developers", "deployers")))
+
+    found = [
+        (step.stack, name)
+        for step in bootstrap.plan(some_settings(text), SERVICES)
+        for name, value in step.parameters.items()
+        if DEVELOPER in value
+    ]
+
+    assert found == []
+    assert parameters("shop-tooling-roles", text)["Developers"] == ""

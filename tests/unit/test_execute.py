@@ -1,0 +1,315 @@
+"""Plans carried out in an account that is a fake: what changes there, and what is told of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import pytest
+
+from lockstep import canonical, execute, plan
+from lockstep.errors import DeployError, GateError, IdentityError, LockstepError, UnavailableError
+from lockstep.model import (
+    Change,
+    DeployStack,
+    Outcome,
+    Plan,
+    Release,
+    Result,
+    RunningService,
+    ServiceBuild,
+    ServiceOutcome,
+    SmokeOutcome,
+    SmokeTest,
+    StackName,
+)
+from lockstep.names import template_key
+from lockstep.ports import Say, StackState, Target
+from lockstep.testing import (
+    TEST,
+    FakeClock,
+    FakeFunctions,
+    FakeSam,
+    FakeStacks,
+    FakeStore,
+    World,
+    a_build,
+    a_digest,
+    a_release,
+    a_service,
+    a_smoke_event,
+    an_environment,
+    some_names,
+)
+
+STACK = StackName("shop-test-hello")
+SMOKE = SmokeTest("hello", STACK, a_smoke_event())
+
+
+def published(world: World, name: str = "hello") -> ServiceBuild:
+    """Put the packaged template of a service into the world's bucket and return its build."""
+    build = a_build(name)
+    functions = {function: {"Properties": {"ImageUri": str(ref)}} for function, ref in build.images}
+    content = canonical.encode({"Resources": functions, "Service": name})
+    build = replace(build, template_sha256=canonical.sha256(content))
+    world.files[template_key(build.template_sha256)] = content
+    return build
+
+
+def target(world: World) -> Target:
+    """Open the environment test, as the role that deploys there."""
+    caller = f"arn:aws:sts::{TEST}:assumed-role/shop-deploy-test/x"
+    return Target(caller, FakeStacks(world, TEST), FakeFunctions(world), FakeSam(world, TEST))
+
+
+def planned(world: World, release: Release) -> Plan:
+    """Return the plan that brings test to a release, from what runs in the world."""
+    services = tuple(a_service(build.name) for build in release.services)
+    names, opened = some_names(), target(world)
+    running = tuple(execute.running(s.name, names.service_stack("test", s.name), (), opened) for s in services)
+    return plan.deploy(
+        an_environment(), release, services, running, names, {service.name: frozenset() for service in services}
+    )
+
+
+def run(world: World, steps: Plan, opened: Target | None = None) -> tuple[Outcome, list[str]]:
+    """Carry a plan out and return what came of it, and what was said."""
+    said: list[str] = []
+    outcome = execute.run(steps, opened or target(world), FakeStore(world), FakeClock(), said.append)
+    return outcome, said
+
+
+def test_a_first_deployment() -> None:
+    """A plan is carried out step by step, each told before it begins, and its outcome is that of every step."""
+    world = World()
+    release = a_release(published(world, "hello"), published(world, "orders"))
+    steps = planned(world, release)
+
+    outcome, said = run(world, steps)
+
+    assert outcome == Outcome(
+        steps,
+        (ServiceOutcome("hello", Result.CREATED, 1.0), ServiceOutcome("orders", Result.CREATED, 1.0)),
+        (SmokeOutcome("hello", "greets", passed=True), SmokeOutcome("orders", "greets", passed=True)),
+    )
+    assert said == [
+        "hello: create shop-test-hello in test (it is not there yet)",
+        "  CREATE_COMPLETE shop-test-hello",
+        "orders: create shop-test-orders in test (it is not there yet)",
+        "  CREATE_COMPLETE shop-test-orders",
+        "hello: smoke test 'greets'",
+        "orders: smoke test 'greets'",
+    ]
+
+
+def test_what_was_deployed_is_what_runs() -> None:
+    """After a deployment the account says that it runs the release, and planning again finds nothing to change."""
+    world = World()
+    release = a_release(published(world))
+    run(world, planned(world, release))
+
+    again = planned(world, release)
+
+    assert [step.change for step in again.steps if isinstance(step, DeployStack)] == [Change.NONE]
+
+
+def test_what_runs_already_is_only_tested() -> None:
+    """A service that runs the release already is not touched, and tested all the same."""
+    world = World()
+    release = a_release(published(world))
+    run(world, planned(world, release))
+    world.calls.clear()
+
+    outcome, said = run(world, planned(world, release))
+
+    assert (outcome.services, outcome.exit_code) == ((ServiceOutcome("hello", Result.UNCHANGED, 1.0),), 0)
+    assert world.calls == ["invoke shop-test-hello-HelloFunction {}"]
+    assert said == ["hello: smoke test 'greets'"]
+
+
+def test_a_later_deployment() -> None:
+    """A stack that runs something else is updated."""
+    world = World()
+    build = published(world)
+    run(world, planned(world, a_release(build)))
+    other = a_release(replace(build, source_hash=canonical.hash_of("other")))
+
+    outcome, _ = run(world, planned(world, other))
+
+    assert outcome.services == (ServiceOutcome("hello", Result.UPDATED, 1.0),)
+
+
+def test_a_failure_ends_the_run() -> None:
+    """A stack that fails ends the run: what was done stays told, and what was not started is named."""
+    world = World()
+    builds = [published(world, name) for name in ("hello", "orders", "stock")]
+    failure = DeployError("deploying orders", "no")
+    world.fails["sam deploy shop-test-orders"] = failure
+    steps = planned(world, a_release(*builds))
+
+    outcome, _ = run(world, steps)
+
+    assert outcome == Outcome(
+        steps,
+        (ServiceOutcome("hello", Result.CREATED, 1.0), ServiceOutcome("orders", Result.FAILED, 1.0, failure)),
+        (),
+        steps.steps[3:],
+    )
+    assert outcome.exit_code == 6
+
+
+def test_the_caller_of_another_account_changes_nothing() -> None:
+    """Whoever is in another account than the plan's is stopped before the first change."""
+    world = World()
+    steps = planned(world, a_release(published(world)))
+    opened = replace(target(world), caller="arn:aws:sts::333333333333:assumed-role/shop-deploy-prod/x")
+
+    with pytest.raises(IdentityError) as caught:
+        run(world, steps, opened)
+
+    assert str(caught.value) == (
+        "error: deploying to account 222222222222\n"
+        "  answer: the caller is arn:aws:sts::333333333333:assumed-role/shop-deploy-prod/x\n"
+        "  next: invoke doctor"
+    )
+    assert world.calls == []
+
+
+def test_an_altered_template_is_not_deployed() -> None:
+    """A packaged template that is not what its release says fails its service before the stack is touched."""
+    world = World()
+    build = published(world)
+    world.files[template_key(build.template_sha256)] += b" "
+
+    outcome, _ = run(world, planned(world, a_release(build)))
+
+    assert [(s.result, type(s.error)) for s in outcome.services] == [(Result.FAILED, GateError)]
+    assert (outcome.exit_code, world.calls) == (9, [])
+
+
+@dataclass
+class OldImages(FakeSam):
+    """A deployment that says it went well and left the old image where it was."""
+
+    def deploy(
+        self,
+        *,
+        stack: StackName,
+        template: bytes,
+        repositories: Mapping[str, str],
+        parameters: tuple[tuple[str, str], ...],
+        tags: tuple[tuple[str, str], ...],
+        say: Say,
+    ) -> None:
+        """Deploy, and run another image."""
+        super().deploy(
+            stack=stack, template=template, repositories=repositories, parameters=parameters, tags=tags, say=say
+        )
+        self.world.running[f"{stack}-HelloFunction"] = a_digest("old")
+
+
+def test_success_is_checked() -> None:
+    """A deployment after which another digest runs than the release names is a failure, whatever it said itself."""
+    world = World()
+    opened = replace(target(world), sam=OldImages(world, TEST))
+
+    outcome, _ = run(world, planned(world, a_release(published(world))), opened)
+
+    assert str(outcome.services[0].error) == (
+        "error: verifying shop-test-hello after its deployment\n"
+        "  answer: HelloFunction does not run the digest that the release names\n"
+        "  next: invoke status"
+    )
+
+
+def test_what_runs_where_nothing_is() -> None:
+    """A stack that is not there runs nothing."""
+    assert execute.running("hello", STACK, (), target(World())) == RunningService("hello", STACK, None)
+
+
+STATE = StackState(
+    "UPDATE_COMPLETE",
+    {
+        "lockstep:release": "r",
+        "lockstep:template": "t",
+        "lockstep:settings": "s",
+        "Team": "shop",
+    },
+    {"One": "one", "Two": "two", "Zip": "zip", "Table": "table"},
+    functions=("One", "Two", "Zip"),
+)
+
+
+@pytest.mark.parametrize(
+    ("functions", "images"),
+    [
+        ((), (("One", a_digest("1")), ("Two", a_digest("2")))),
+        (("Two", "Zip", "Gone"), (("Two", a_digest("2")), ("Zip", None), ("Gone", None))),
+    ],
+)
+def test_what_runs_in_a_stack(functions: tuple[str, ...], images: tuple[tuple[str, str | None], ...]) -> None:
+    """A stack says what it runs of every image function, or of those asked for, where they are gone too."""
+    world = World(stacks={(TEST, STACK): STATE}, running={"one": a_digest("1"), "two": a_digest("2")})
+
+    found = execute.running("hello", STACK, functions, target(world))
+
+    assert (found.status, found.release, found.template_sha256, found.settings_hash, found.images) == (
+        "UPDATE_COMPLETE",
+        "r",
+        "t",
+        "s",
+        images,
+    )
+
+
+def smoked(world: World, opened: Target | None = None) -> SmokeOutcome:
+    """Smoke-test the service hello."""
+    return execute.smoke_test(SMOKE, opened or target(world), str)
+
+
+def running() -> World:
+    """Return a world in which hello runs."""
+    return World(stacks={(TEST, STACK): StackState("CREATE_COMPLETE", {}, {"HelloFunction": "f"})})
+
+
+def test_an_answer_that_differs() -> None:
+    """A smoke test whose answer is another than expected fails with the difference."""
+    world = running()
+    world.answers["f"] = {"statusCode": 500}
+
+    assert smoked(world) == SmokeOutcome(
+        "hello", "greets", passed=False, difference="answer.statusCode is 500, expected 200"
+    )
+
+
+@pytest.mark.parametrize("world", [World(), World(stacks={(TEST, STACK): StackState("CREATE_COMPLETE", {}, {})})])
+def test_what_does_not_run_fails_its_test(world: World) -> None:
+    """A smoke test of a stack that is not there, or lacks the function, fails."""
+    assert smoked(world) == SmokeOutcome("hello", "greets", passed=False, difference="shop-test-hello does not run")
+
+
+@pytest.mark.parametrize("error", [DeployError("invoking f", "boom"), UnavailableError("invoking f", "boom")])
+def test_a_function_that_does_not_answer(error: LockstepError) -> None:
+    """A smoke test whose function fails, or cannot be reached, fails with what came back."""
+    world = running()
+    world.fails["invoke"] = error
+
+    assert smoked(world) == SmokeOutcome("hello", "greets", passed=False, difference="invoking f: boom")
+
+
+@dataclass
+class Silent(FakeStacks):
+    """A CloudFormation that does not answer."""
+
+    def describe(self, stack: StackName) -> StackState | None:
+        """Answer nothing."""
+        raise UnavailableError(f"looking at {stack}", "timeout")
+
+
+def test_an_account_that_does_not_answer_after_a_deployment() -> None:
+    """A smoke test that cannot even find its function fails, so that what was deployed before is still told."""
+    world = World()
+
+    outcome = smoked(world, replace(target(world), stacks=Silent(world, TEST)))
+
+    assert outcome == SmokeOutcome("hello", "greets", passed=False, difference="looking at shop-test-hello: timeout")

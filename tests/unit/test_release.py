@@ -1,0 +1,195 @@
+"""Releases: named by their content, refused where it is another."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lockstep import canonical, release
+from lockstep.errors import GateError
+from lockstep.model import Commit, ImageRef, Release, ReleaseId, ServiceBuild, Sha256
+from lockstep.testing import a_build, a_commit, a_digest, a_release
+
+MADE = {"by": "arn:aws:iam::111111111111:user/developer", "at": "2026-01-01T00:00:00+00:00"}
+HASHES = st.text().map(canonical.hash_of)
+REFS = st.builds(ImageRef, st.from_regex("[a-z0-9./]{1,20}", fullmatch=True), st.text().map(a_digest))
+NAMES = st.from_regex("[a-z](-?[a-z0-9]){0,9}", fullmatch=True)
+IMAGES = st.dictionaries(st.from_regex("[A-Za-z0-9]{1,9}", fullmatch=True), REFS, max_size=3).map(
+    lambda images: tuple(sorted(images.items()))
+)
+BUILDS = st.lists(
+    st.builds(ServiceBuild, NAMES, HASHES, IMAGES, HASHES), max_size=3, unique_by=lambda build: build.name
+)
+COMMITS = st.builds(Commit, st.from_regex("[0-9a-f]{40}", fullmatch=True), st.text(), st.booleans())
+PLACES = st.integers(min_value=0, max_value=10_000)
+
+
+def stored(made: Release) -> bytes:
+    """Return a release of the project shop as it is stored."""
+    return release.encode("shop", made, MADE)
+
+
+def refusal(content: bytes, release_id: str) -> str:
+    """Return what is said of a stored release that is refused."""
+    with pytest.raises(GateError) as caught:
+        release.decode(content, ReleaseId(release_id))
+    return str(caught.value)
+
+
+def test_how_a_release_is_stored() -> None:
+    """A release is stored as canonical JSON: what it holds, and beside it who made it, when, on which branch."""
+    build = a_build()
+
+    content = stored(a_release(build))
+
+    assert content == canonical.encode(
+        {
+            "manifest": {
+                "format": 1,
+                "project": "shop",
+                "commit": {"sha": a_commit().sha, "dirty": False},
+                "services": {
+                    "hello": {
+                        "source_hash": build.source_hash,
+                        "images": {"HelloFunction": f"registry/shop/hello/hellofunction@{a_digest()}"},
+                        "template_sha256": build.template_sha256,
+                    }
+                },
+            },
+            "made": {"branch": "main", **MADE},
+        }
+    )
+
+
+@given(COMMITS, BUILDS)
+def test_releases_come_back_as_they_were_stored(commit: Commit, builds: list[ServiceBuild]) -> None:
+    """A release that was stored is read back the same."""
+    made = release.make("shop", commit, tuple(sorted(builds, key=lambda build: build.name)))
+
+    assert release.decode(stored(made), made.release_id) == made
+
+
+@given(BUILDS, st.randoms(use_true_random=False))
+def test_the_name_does_not_depend_on_any_order(builds: list[ServiceBuild], random: st.DataObject) -> None:
+    """The same builds give the same release in whatever order they were made."""
+    other = list(builds)
+    random.shuffle(other)  # type: ignore[attr-defined]  # it is a random.Random, which pure tests do not import
+
+    names = {release.make("shop", a_commit(), tuple(some)).release_id for some in (builds, other)}
+
+    assert len(names) == 1
+
+
+def test_the_name_does_not_depend_on_who_made_it() -> None:
+    """The same commit and builds give the same name on any branch, and it is read back whoever made it."""
+    main, side = a_release(), a_release(commit=a_commit(branch="side"))
+
+    content = release.encode("shop", side, {"by": "somebody else"})
+
+    assert main.release_id == side.release_id
+    assert release.decode(content, main.release_id) == side
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        a_release(a_build("orders")),
+        a_release(a_build(source_hash=Sha256("0" * 64))),
+        a_release(a_build(template_sha256=Sha256("0" * 64))),
+        a_release(a_build(images=())),
+        a_release(commit=a_commit(sha="0" * 40)),
+        a_release(commit=a_commit(dirty=True)),
+        release.make("another", a_commit(), (a_build(),)),
+    ],
+)
+def test_the_name_depends_on_all_that_is_deployed(other: Release) -> None:
+    """A release of another project, commit, source, image or template has another name."""
+    assert other.release_id != a_release().release_id
+
+
+@given(PLACES, st.integers(0, 255))
+def test_any_changed_byte_of_the_manifest_is_refused(place: int, byte: int) -> None:
+    """Whichever byte of a stored manifest is changed, the release is refused."""
+    made = a_release()
+    content = bytearray(stored(made))
+    begin = content.index(b'"manifest"')
+    place = begin + place % (len(content) - begin - 2)
+    content[place] = byte if content[place] != byte else byte ^ 1
+
+    said = refusal(bytes(content), made.release_id)
+
+    assert said.endswith("  next: invoke release")
+
+
+@given(st.binary() | st.recursive(st.none() | st.integers() | st.text(), st.lists).map(json.dumps).map(str.encode))
+def test_no_content_is_our_bug(content: bytes) -> None:
+    """Whatever is stored under a release's name is refused, with no traceback."""
+    assert refusal(content, "x") == (
+        "error: reading release x\n  answer: its manifest is damaged\n  next: invoke release"
+    )
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"[" * 100_000,
+        stored(a_release()).replace(b'"format":1', b'"format":NaN'),
+        stored(a_release()).replace(b'"format":1', b'"format":1,"more":"\\ud800"'),
+        stored(a_release()).replace(b'"format":1,', b""),
+    ],
+)
+def test_a_release_that_was_altered_to_break_its_reader(content: bytes) -> None:
+    """A release that was altered into what no writer writes is refused like any other, with no traceback."""
+    assert refusal(content, a_release().release_id).endswith("  next: invoke release")
+
+
+def test_another_release_under_its_name() -> None:
+    """A release whose content is another's is refused as altered."""
+    assert refusal(stored(a_release(a_build("orders"))), "x") == (
+        "error: verifying release x\n"
+        "  answer: its content is not what its name says: it was altered\n"
+        "  next: invoke release"
+    )
+
+
+def test_a_release_of_another_format() -> None:
+    """A release in a format that this version does not know is refused, even under its right name."""
+    manifest = json.loads(stored(a_release()))["manifest"] | {"format": 2}
+    content = canonical.encode({"manifest": manifest, "made": {"branch": "main"}})
+
+    assert refusal(content, canonical.hash_of(manifest)).startswith("error: verifying release ")
+
+
+@given(BUILDS)
+def test_builds_come_back_as_they_were_stored(builds: list[ServiceBuild]) -> None:
+    """A service's build that was stored is read back the same."""
+    read = [release.decode_build(build.name, release.encode_build(build)) for build in builds]
+
+    assert read == builds
+
+
+def test_a_template_that_is_what_its_release_says() -> None:
+    """A packaged template passes if its hash is the one in its release."""
+    build = a_build(template_sha256=canonical.sha256(b"template"))
+
+    release.verify_template(b"template", build)
+
+    assert build.template_sha256 == canonical.sha256(b"template")
+
+
+def test_a_template_that_was_altered() -> None:
+    """A packaged template with another hash than in its release is refused with both."""
+    build = a_build(template_sha256=canonical.sha256(b"template"))
+
+    with pytest.raises(GateError) as caught:
+        release.verify_template(b"Template", build)
+
+    assert str(caught.value) == (
+        "error: verifying the packaged template of hello\n"
+        f"  answer: its SHA-256 is {canonical.sha256(b'Template')}, "
+        f"the release says {canonical.sha256(b'template')}: it was altered\n"
+        "  next: invoke release"
+    )

@@ -1,0 +1,213 @@
+"""What people and programs are told of plans, outcomes and status."""
+
+from __future__ import annotations
+
+from lockstep import report
+from lockstep.errors import DeployError
+from lockstep.model import (
+    Change,
+    DeployStack,
+    EnvironmentStatus,
+    Outcome,
+    Plan,
+    ProveAccount,
+    ReleaseId,
+    Result,
+    RunningService,
+    ServiceOutcome,
+    SmokeOutcome,
+    SmokeTest,
+    StackName,
+    Step,
+)
+from lockstep.testing import TEST, a_build, a_commit, a_digest, a_release, a_smoke_event, an_environment, what_runs
+
+RELEASE = ReleaseId("0123456789abcdef" * 4)
+STACK = StackName("shop-test-hello")
+DEPLOY = DeployStack("hello", STACK, Change.CREATE, "it is not there yet", a_build(), (), ())
+SMOKE = SmokeTest("hello", STACK, a_smoke_event())
+STEPS: tuple[Step, ...] = (ProveAccount(TEST, "arn:deploy"), DEPLOY, SMOKE)
+PLAN = Plan(an_environment(), RELEASE, STEPS)
+REF = f"registry/shop/hello/hellofunction@{a_digest()}"
+STATUS = (
+    EnvironmentStatus(
+        an_environment(),
+        (
+            what_runs(a_build(), release=RELEASE, images=(("HelloFunction", a_digest()), ("Other", None))),
+            RunningService("orders", StackName("shop-test-orders"), None),
+        ),
+    ),
+    EnvironmentStatus(an_environment(name="prod")),
+)
+
+
+def test_a_plan_in_words() -> None:
+    """A plan says who it will be, what it will do to each stack and why, and what it will test."""
+    assert report.plan_lines(PLAN) == (
+        "Plan for test, release 0123456789ab:",
+        "  be arn:deploy in account 222222222222",
+        "  create    shop-test-hello: it is not there yet",
+        "  smoke     shop-test-hello: greets",
+    )
+
+
+def test_a_plan_for_programs() -> None:
+    """A plan's document says what a dry run would do to each service."""
+    assert report.plan_document(PLAN, "aws") == {
+        "target": "aws",
+        "environment": "test",
+        "release": RELEASE,
+        "dry_run": True,
+        "services": [{"name": "hello", "change": "create", "reason": "it is not there yet"}],
+    }
+
+
+def test_a_good_outcome_in_words() -> None:
+    """A deployment that did everything ends with the release that runs now."""
+    outcome = Outcome(
+        PLAN, (ServiceOutcome("hello", Result.CREATED, 12.34),), (SmokeOutcome("hello", "greets", passed=True),)
+    )
+
+    assert report.outcome_lines(outcome) == (
+        "hello: created in test (12.3 s)",
+        "hello: smoke test 'greets' passed",
+        "test runs release 0123456789ab: hello.",
+    )
+
+
+def test_a_bad_outcome_in_words() -> None:
+    """A deployment that failed says what was done, what failed and what was not started, and claims no success."""
+    outcome = Outcome(
+        PLAN,
+        (ServiceOutcome("hello", Result.FAILED, 1.0, DeployError("deploying")),),
+        (SmokeOutcome("hello", "greets", passed=False, difference="answer.statusCode is 500, expected 200"),),
+        (DEPLOY, SMOKE),
+    )
+
+    assert report.outcome_lines(outcome) == (
+        "hello: failed in test (1.0 s)",
+        "hello: smoke test 'greets' FAILED",
+        "not started: create shop-test-hello: it is not there yet",
+        "not started: smoke shop-test-hello: greets",
+        "test was not brought to release 0123456789ab.",
+    )
+
+
+def test_an_outcome_that_failed_its_smoke_test_in_words() -> None:
+    """A deployment of which only a smoke test failed says that the release runs, and that it did not pass."""
+    outcome = Outcome(
+        PLAN, (ServiceOutcome("hello", Result.CREATED, 1.0),), (SmokeOutcome("hello", "greets", passed=False),)
+    )
+
+    assert report.outcome_lines(outcome)[-2:] == (
+        "hello: smoke test 'greets' FAILED",
+        "test runs release 0123456789ab, but not every smoke test passed.",
+    )
+
+
+def test_an_outcome_for_programs() -> None:
+    """An outcome's document says how each service and each smoke test ended."""
+    outcome = Outcome(
+        PLAN, (ServiceOutcome("hello", Result.UPDATED, 1.23456),), (SmokeOutcome("hello", "greets", passed=False),)
+    )
+
+    assert report.outcome_document(outcome, "sandbox") == {
+        "target": "sandbox",
+        "environment": "test",
+        "release": RELEASE,
+        "services": [{"name": "hello", "result": "updated", "seconds": 1.235}],
+        "smoke": [{"service": "hello", "name": "greets", "passed": False}],
+    }
+
+
+def test_a_new_release_in_words() -> None:
+    """A release says its name, its commit, and each image that it holds by digest."""
+    release = a_release()
+
+    assert report.release_lines(release, new=True) == (
+        f"Release {release.release_id} (new), commit c0ffee000000",
+        f"  hello: HelloFunction {REF}",
+    )
+
+
+def test_a_release_of_a_changed_tree_in_words() -> None:
+    """A release that no commit holds says so, and one that was there before says that."""
+    release = a_release(commit=a_commit(dirty=True))
+
+    assert report.release_lines(release, new=False) == (
+        f"Release {release.release_id} (known already), commit c0ffee000000",
+        "  the working tree differs from that commit",
+        f"  hello: HelloFunction {REF}",
+    )
+
+
+def test_a_release_for_programs() -> None:
+    """A release's document names each image by digest and each template by hash."""
+    release = a_release()
+
+    assert report.release_document(release, new=True) == {
+        "release": release.release_id,
+        "new": True,
+        "services": {"hello": {"images": {"HelloFunction": REF}, "template_sha256": a_build().template_sha256}},
+    }
+
+
+def test_images_in_words() -> None:
+    """Images are told one to a line, with the function that they are of."""
+    images = {"hello": {"A": "tag-a", "B": "tag-b"}, "orders": {"C": "tag-c"}}
+
+    assert report.images_lines(images) == ("hello: A tag-a", "hello: B tag-b", "orders: C tag-c")
+
+
+def test_images_for_programs() -> None:
+    """The document of images names them by service and function."""
+    images = {"hello": {name: ref for name, ref in a_build().images}}  # noqa: C416 - the type of a plain dict is too narrow
+
+    assert report.images_document(images, "aws") == {
+        "target": "aws",
+        "services": {"hello": {"images": {"HelloFunction": REF}}},
+    }
+
+
+def test_status_in_words() -> None:
+    """Status is a table of what runs where; what is not deployed, or gone, is said to be so."""
+    digest = report.short(a_digest())
+
+    assert report.status_lines(STATUS) == (
+        "ENVIRONMENT  SERVICE  STACK            RELEASE       RUNS",
+        f"test         hello    CREATE_COMPLETE  0123456789ab  HelloFunction {digest}, Other gone",
+        "test         orders   not deployed     -             -",
+    )
+
+
+def test_status_for_programs() -> None:
+    """The document of status says what each account runs; what is gone is null."""
+    assert report.status_document(STATUS, "aws") == {
+        "target": "aws",
+        "environments": [
+            {
+                "name": "test",
+                "account_id": "222222222222",
+                "services": [
+                    {
+                        "name": "hello",
+                        "stack_status": "CREATE_COMPLETE",
+                        "release": RELEASE,
+                        "images": {"HelloFunction": a_digest(), "Other": None},
+                    },
+                    {"name": "orders", "stack_status": None, "release": None, "images": {}},
+                ],
+            },
+            {"name": "prod", "account_id": "222222222222", "services": []},
+        ],
+    }
+
+
+def test_hashes_are_shortened_for_people() -> None:
+    """People read the first twelve digits of a hash, without the name of its kind."""
+    assert (report.short(f"sha256:{RELEASE}"), report.short(RELEASE)) == ("0123456789ab", "0123456789ab")
+
+
+def test_tables_without_rows() -> None:
+    """A table without rows is its head."""
+    assert report.table(("A", "B"), []) == ("A  B",)

@@ -1,0 +1,317 @@
+"""SAM templates: which images they build, and how they are pointed at digests."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import PurePosixPath
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lockstep import canonical, template
+from lockstep.errors import ConfigError
+from lockstep.model import Architecture, ImageFunction, ImageRef
+from lockstep.testing import a_digest, an_image
+
+FILE = "services/hello/template.yaml"
+SERVERLESS, PLAIN = "AWS::Serverless::Function", "AWS::Lambda::Function"
+METADATA = {"DockerContext": "app", "DockerTag": "latest"}
+NOWHERE = "sha256:" + "0" * 64
+
+IDS = st.from_regex("[A-Z][a-zA-Z0-9]{0,5}", fullmatch=True)
+# Drawn twice they are one value, as with an alias in YAML.
+FUNCTIONS = st.builds(
+    lambda kind_and_said, extra: {
+        "Type": kind_and_said[0],
+        "Metadata": METADATA | extra,
+        "Properties": kind_and_said[1],
+    },
+    st.sampled_from(
+        (
+            (SERVERLESS, {"PackageType": "Image"}),
+            (SERVERLESS, {"PackageType": "Image", "ImageUri": "hello:latest"}),
+            (SERVERLESS, {"PackageType": "Zip", "CodeUri": "src"}),
+            (PLAIN, {"PackageType": "Image"}),
+            (PLAIN, {"PackageType": "Image", "Code": {"ImageUri": "hello:latest"}}),
+            (PLAIN, {"Code": "src"}),
+        )
+    ),
+    st.dictionaries(st.sampled_from(("Dockerfile", "DockerBuildTarget", "SamResourceId")), st.just("x")),
+)
+OTHERS = st.sampled_from(
+    (
+        {"Type": "AWS::SQS::Queue"},
+        {"Type": SERVERLESS, "Metadata": METADATA},
+        {"Type": SERVERLESS, "Metadata": METADATA, "Properties": None},
+        {"Type": SERVERLESS, "Metadata": METADATA, "Properties": {"Timeout": 3}},
+    )
+)
+TEMPLATES = st.builds(
+    lambda resources, packages: {"Globals": {"Function": packages}, "Resources": resources},
+    st.dictionaries(IDS, FUNCTIONS | OTHERS, max_size=4),
+    st.sampled_from(({}, {"PackageType": "Image"}, {"PackageType": "Zip"})),
+)
+
+
+def read(text: str) -> template.Template:
+    """Read a template of the service hello."""
+    return template.read(text, FILE)
+
+
+def complaint(text: str) -> str:
+    """Return what is said of a template that is refused, without the file."""
+    with pytest.raises(ConfigError) as caught:
+        template.image_functions(read(text), FILE)
+    assert caught.value.tried == f"reading {FILE}"
+    return "; next: ".join(filter(None, (caught.value.answer, caught.value.cure)))
+
+
+def refs_of(parsed: template.Template) -> dict[str, ImageRef]:
+    """Return an image for each image function of a template."""
+    return {
+        image.logical_id: ImageRef(f"host/{image.logical_id}", a_digest(image.logical_id)) for image in images(parsed)
+    }
+
+
+def images(parsed: template.Template) -> tuple[ImageFunction, ...]:
+    """Return the image functions of a template."""
+    return template.image_functions(parsed, FILE)
+
+
+def image_uri(resource: Mapping[str, Any]) -> object:
+    """Return where a function's resource says its image is."""
+    properties = resource["Properties"]
+    return properties["Code"]["ImageUri"] if resource["Type"] == PLAIN else properties["ImageUri"]
+
+
+def test_short_tags_are_read_in_their_long_form() -> None:
+    """CloudFormation's short tags become what they stand for."""
+    parsed = read(
+        "Resources: {A: {Type: X, Properties: {B: !Ref C, D: !GetAtt E.F, G: !Sub '${H}', I: !If [J, 1, 2]}}}"
+    )
+
+    assert parsed["Resources"]["A"]["Properties"] == {
+        "B": {"Ref": "C"},
+        "D": {"Fn::GetAtt": ["E", "F"]},
+        "G": {"Fn::Sub": "${H}"},
+        "I": {"Fn::If": ["J", 1, 2]},
+    }
+
+
+def test_dates_and_keys_are_what_is_written() -> None:
+    """A date without quotes is its text and a number that is a key is too, as CloudFormation takes them."""
+    parsed = read(
+        "AWSTemplateFormatVersion: 2010-09-09\n"
+        "Resources: {A: {Type: X, Properties: {responses: {200: fine, default: bad, on: x}}}}\n"
+    )
+
+    assert canonical.encode(parsed) == canonical.encode(
+        {
+            "AWSTemplateFormatVersion": "2010-09-09",
+            "Resources": {
+                "A": {"Type": "X", "Properties": {"responses": {"200": "fine", "default": "bad", "on": "x"}}}
+            },
+        }
+    )
+
+
+def test_merge_keys_are_followed() -> None:
+    """A mapping may be merged into another, as YAML has it."""
+    parsed = read("Resources: {A: &a {Type: X, 1: y}, B: {<<: *a, Type: Z}}")
+
+    assert parsed["Resources"]["B"] == {"Type": "Z", "1": "y"}
+
+
+NO_RESOURCES = "it has no Resources; next: see services/hello/template.yaml"
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        ("", NO_RESOURCES),
+        ("[]", NO_RESOURCES),
+        ("Resources:", NO_RESOURCES),
+        ("Resources: [a]", NO_RESOURCES),
+        ("Parameters: [a]\nResources: {}", "Parameters is not a mapping"),
+        ("Globals: x\nResources: {}", "Globals is not a mapping"),
+        ("Globals: {Function: x}\nResources: {}", "Globals.Function is not a mapping"),
+        ("Resources: {A: null}", "Resources.A is not a mapping"),
+        ("Resources: {A: {Properties: x}}", "Resources.A.Properties is not a mapping"),
+        ("Resources: {A: {Metadata: [x]}}", "Resources.A.Metadata is not a mapping"),
+        (
+            "Resources: {A: {Metadata: {DockerBuildArgs: [x]}}}",
+            "Resources.A.Metadata.DockerBuildArgs is not a mapping",
+        ),
+        ("Resources: {A: {B: .nan}}", "Out of range float values are not JSON compliant"),
+        ("Resources: {A: !!int x}", "invalid literal for int() with base 10: 'x'"),
+        ("Resources: &a {A: *a}", "Circular reference detected"),
+        ("\0", 'unacceptable character #x0000: special characters are not allowed in "<unicode string>", position 0'),
+    ],
+)
+def test_templates_that_are_none(text: str, answer: str) -> None:
+    """What is no template is refused with what is wrong about it, and no traceback."""
+    assert complaint(text).replace("nan", "") == answer.replace("nan", "")
+
+
+def test_templates_nested_too_deep() -> None:
+    """A template that is nested beyond what its parser bears is refused."""
+    assert complaint("[" * 5000).startswith("maximum recursion depth exceeded")
+
+
+def test_loops_are_left_to_cloudformation() -> None:
+    """A loop among the resources is no resource, and no mapping either."""
+    parsed = read("Resources: {'Fn::ForEach::Queues': [Name, [A, B], {'${Name}': {Type: 'AWS::SQS::Queue'}}]}")
+
+    assert (images(parsed), template.functions(parsed)) == ((), frozenset())
+
+
+def test_what_an_image_is_built_from() -> None:
+    """An image function's Metadata says what its image is built from."""
+    parsed = read(
+        "Resources:\n"
+        "  A:\n"
+        "    Type: AWS::Serverless::Function\n"
+        "    Metadata: {DockerContext: ./app, Dockerfile: a/F, DockerBuildTarget: t, DockerBuildArgs: {Z: 1, B: x}}\n"
+        "    Properties: {PackageType: Image, Architectures: [arm64]}\n"
+        "  B: {Type: AWS::Lambda::Function, Metadata: {DockerContext: .}, Properties: {PackageType: Image}}\n"
+        "  C: {Type: AWS::Serverless::Function, Properties: {CodeUri: src}}\n"
+    )
+
+    assert images(parsed) == (
+        ImageFunction(
+            "A", PurePosixPath("app"), PurePosixPath("a/F"), Architecture.ARM64, (("B", "x"), ("Z", "1")), "t"
+        ),
+        an_image("B", context=PurePosixPath()),
+    )
+
+
+def test_functions_take_after_globals() -> None:
+    """Globals say for every serverless function what it does not say itself, and nothing for other resources."""
+    parsed = read(
+        "Globals: {Function: {PackageType: Image, Architectures: [x86_64]}}\n"
+        "Resources:\n"
+        "  A: {Type: AWS::Serverless::Function, Metadata: {DockerContext: app}}\n"
+        "  B: {Type: AWS::Serverless::Function, Metadata: {DockerContext: app}, Properties: {Architectures: [arm64]}}\n"
+        "  C: {Type: AWS::Serverless::Function, Properties: {PackageType: Zip}}\n"
+        "  D: {Type: AWS::Lambda::Function, Properties: {Code: src}}\n"
+        "  E: {Type: AWS::Lambda::Function, Metadata: {DockerContext: app}, Properties: {PackageType: Image}}\n"
+    )
+
+    assert images(parsed) == (an_image("A"), an_image("B", architecture=Architecture.ARM64), an_image("E"))
+
+
+def function(metadata: str = "{DockerContext: app}", properties: str = "", name: str = "A") -> str:
+    """Return a template with one image function."""
+    return (
+        f"Resources: {{{name}: {{Type: {SERVERLESS}, Metadata: {metadata}, "
+        f"Properties: {{PackageType: Image{properties}}}}}}}"
+    )
+
+
+NO_CONTEXT = (
+    "the image function A has no Metadata.DockerContext to build from; "
+    "next: add Metadata with Dockerfile and DockerContext, as services/hello/template.yaml does"
+)
+LONG = "B" * 65
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        (function("{}"), NO_CONTEXT),
+        (function("{DockerContext: [app]}"), NO_CONTEXT),
+        (function("{Dockerfile: x}", ", ImageUri: 'public:latest'"), NO_CONTEXT),
+        *(
+            (
+                function(properties=f", Architectures: {named}"),
+                f"A names an unknown architecture: {shown}; next: use [x86_64] or [arm64]",
+            )
+            for named, shown in (("[mips]", "['mips']"), ("arm64", "arm64"), ("[]", "[]"), ("{Ref: X}", "{'Ref': 'X'}"))
+        ),
+        (
+            function(name=LONG),
+            f"an image function's logical id is 1 to 64 letters and digits: '{LONG}' is not; next: rename it",
+        ),
+    ],
+)
+def test_image_functions_that_cannot_be_built(text: str, answer: str) -> None:
+    """An image function that cannot be built is refused with what it lacks."""
+    assert complaint(text) == answer
+
+
+def test_all_functions_of_a_template() -> None:
+    """Smoke tests may call any function of a template, image or zip."""
+    parsed = read(
+        "Resources: {A: {Type: AWS::Serverless::Function}, B: {Type: AWS::Lambda::Function}, C: {Type: [x]}, D: {}}"
+    )
+
+    assert template.functions(parsed) == {"A", "B"}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("", set()), ("Parameters:\n", set()), ("Parameters: {A: {Type: String}, B: {Type: Number}}\n", {"A", "B"})],
+)
+def test_parameters_of_a_template(text: str, expected: set[str]) -> None:
+    """A template's parameters are known by their names."""
+    assert template.parameters(read(f"{text}Resources: {{}}")) == expected
+
+
+def test_strings_of_a_template() -> None:
+    """Every text in a template is found, however deep; keys and numbers are none."""
+    assert list(template.strings({"a": "b", "c": ["d", {"e": "f"}, 1, None]})) == ["b", "d", "f"]
+
+
+@given(TEMPLATES)
+def test_pinned_templates_name_digests_alone(parsed: template.Template) -> None:
+    """A pinned template leaves no tag and nothing to build: every image function is at its digest."""
+    refs = refs_of(parsed)
+
+    pinned = template.pinned(parsed, refs)
+
+    assert {name: image_uri(pinned["Resources"][name]) for name in refs} == {n: str(ref) for n, ref in refs.items()}
+    assert [
+        key for name in refs for key in pinned["Resources"][name].get("Metadata", {}) if key != "SamResourceId"
+    ] == []
+    assert [text for name in refs for text in template.strings(pinned["Resources"][name]) if "latest" in text] == []
+
+
+def test_functions_that_share_a_value_have_images_of_their_own() -> None:
+    """Two functions that are one and the same by a YAML alias still run an image each."""
+    parsed = read(
+        "Resources:\n"
+        f"  A: &a {{Type: {SERVERLESS}, Metadata: {{DockerContext: app}}, Properties: {{PackageType: Image}}}}\n"
+        "  B: *a\n"
+    )
+
+    pinned = template.pinned(parsed, refs_of(parsed))
+
+    assert {name: image_uri(pinned["Resources"][name]) for name in "AB"} == {
+        name: f"host/{name}@{a_digest(name)}" for name in "AB"
+    }
+
+
+@given(TEMPLATES)
+def test_only_image_functions_are_pinned(parsed: template.Template) -> None:
+    """Pinning changes image functions alone, and the template that it was given not at all."""
+    before, refs = canonical.encode(parsed), refs_of(parsed)
+
+    pinned = template.pinned(parsed, refs)
+
+    assert canonical.encode(parsed) == before
+    assert {k: v for k, v in pinned["Resources"].items() if k not in refs} == {
+        k: v for k, v in parsed["Resources"].items() if k not in refs
+    }
+
+
+@given(TEMPLATES)
+def test_a_template_is_packaged_for_any_image(parsed: template.Template) -> None:
+    """Packaging depends on no image: a template that was pinned to nothing first is pinned to the same in the end."""
+    refs = refs_of(parsed)
+
+    unpinned = template.unpinned(parsed, {name: ref.repository for name, ref in refs.items()})
+
+    assert template.pinned(unpinned, refs) == template.pinned(parsed, refs)
+    assert {image_uri(unpinned["Resources"][name]) for name in refs} == {f"host/{name}@{NOWHERE}" for name in refs}
