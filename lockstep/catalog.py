@@ -5,6 +5,7 @@ The files of an image are exactly those that Docker would send, which only image
 
 from __future__ import annotations
 
+import os.path
 import re
 from collections.abc import Callable, Collection, Iterable
 from difflib import get_close_matches
@@ -16,7 +17,7 @@ from lockstep.model import ImageFunction, Service, Sha256, SmokeEvent
 from lockstep.names import RESERVED
 
 ContextFiles = Callable[[Path, Path], Iterable[str]]
-_NAME = re.compile(r"[a-z](-?[a-z0-9]){0,30}")
+_NAME = re.compile(r"(?=.{1,31}$)[a-z](-?[a-z0-9])*")
 # Never part of what is deployed: changing these leaves the release as it is.
 _NOT_PACKAGED = frozenset({"tests", ".aws-sam", "__pycache__", "smoke.json", ".pytest_cache"})
 
@@ -52,17 +53,15 @@ def select(services: tuple[Service, ...], wanted: Collection[str]) -> tuple[Serv
 def _service(root: Path, folder: Path, context_files: ContextFiles) -> Service:
     _check_folder(folder)
     file = f"services/{folder.name}/template.yaml"
-    try:
-        text = (folder / "template.yaml").read_text(encoding="utf-8")
-    except FileNotFoundError as error:
-        raise ConfigError(
-            f"reading {file}", "there is no such file", f"add it, or remove services/{folder.name}"
-        ) from error
+    text = _text(folder, "template.yaml")
+    if text is None:
+        raise ConfigError(f"reading {file}", "there is no such file", f"add it, or remove services/{folder.name}")
     parsed = template.read(text, file)
     images = template.image_functions(parsed, file)
-    _check_paths(root, folder, parsed, images, file)
+    paths = _local_paths(folder, parsed, images)
+    _check_paths(root, folder, paths, images, file)
     hashes = tuple((i.logical_id, _image_hash(folder, i, context_files)) for i in images)
-    package = _package_hash(folder, images)
+    package = _package_hash(folder, images, paths.values())
     return Service(
         name=folder.name,
         images=images,
@@ -85,21 +84,45 @@ def _check_folder(folder: Path) -> None:
         raise ConfigError(f"reading services/{folder.name}", "it is a symbolic link", "copy the folder itself there")
 
 
+def _text(folder: Path, name: str) -> str | None:
+    try:
+        return (folder / name).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"reading services/{folder.name}/{name}", "it is not UTF-8", "save it as UTF-8") from error
+
+
+def _place(folder: Path, path: object) -> Path:
+    """Return where a relative path leads, without looking whether anything is there."""
+    return Path(os.path.normpath(folder / str(path)))
+
+
+def _local_paths(folder: Path, parsed: template.Template, images: tuple[ImageFunction, ...]) -> dict[str, Path]:
+    """Return every text of a template that could be a path, and where it leads; what builds its images left out."""
+    rest = template.unpinned(parsed, {image.logical_id: "" for image in images})
+    texts = template.strings([rest.get("Globals"), rest["Resources"]])
+    return {text: _place(folder, text) for text in texts if text and not text.startswith("/")}
+
+
 def _check_paths(
-    root: Path, folder: Path, parsed: template.Template, images: tuple[ImageFunction, ...], file: str
+    root: Path, folder: Path, paths: dict[str, Path], images: tuple[ImageFunction, ...], file: str
 ) -> None:
     for image in images:
         context = (folder / image.context).resolve()
         dockerfile = context / image.dockerfile
-        if not context.is_relative_to(root.resolve()):
-            raise ConfigError(f"reading {file}", f"the context of {image.logical_id} lies outside the repository")
+        if not all(path.is_relative_to(root.resolve()) for path in (context, dockerfile.resolve())):
+            raise ConfigError(
+                f"reading {file}",
+                f"what {image.logical_id} is built from lies outside the repository",
+                "move it into the repository",
+            )
         if not dockerfile.is_file():
             raise ConfigError(
                 f"reading {file}", f"{image.logical_id} names {image.context / image.dockerfile}, which is no file"
             )
-    contexts = {str(image.context) for image in images}
-    for text in template.strings(parsed["Resources"]):
-        if text.startswith("../") and text not in contexts and (folder / text).exists():
+    for text, path in paths.items():
+        if not path.is_relative_to(_place(folder, ".")) and path.exists():
             raise ConfigError(
                 f"reading {file}",
                 f"'{text}' lies outside the service's folder, so a change there would not be noticed",
@@ -115,7 +138,9 @@ def _file_entry(path: Path) -> str:
 
 def _image_hash(folder: Path, image: ImageFunction, context_files: ContextFiles) -> Sha256:
     context = folder / image.context
-    files = {name: _file_entry(context / name) for name in context_files(context, context / image.dockerfile)}
+    # The Dockerfile too where it lies outside the context: Docker sends that one besides.
+    sent = {*context_files(context, context / image.dockerfile), str(image.dockerfile)}
+    files = {name: _file_entry(context / name) for name in sent}
     return canonical.hash_of(
         {
             "files": files,
@@ -127,8 +152,14 @@ def _image_hash(folder: Path, image: ImageFunction, context_files: ContextFiles)
     )
 
 
-def _package_hash(folder: Path, images: tuple[ImageFunction, ...]) -> Sha256:
-    contexts = {folder / image.context for image in images} - {folder}
+def _package_hash(folder: Path, images: tuple[ImageFunction, ...], paths: Collection[Path]) -> Sha256:
+    """Hash every file of a service but those that concern an image alone: its context, if nothing else uses that."""
+    home = _place(folder, ".")
+    contexts = [
+        folder / context.relative_to(home)
+        for context in {_place(folder, image.context) for image in images}
+        if home in context.parents and not any(p.is_relative_to(context) or context.is_relative_to(p) for p in paths)
+    ]
     files: dict[str, str] = {}
     for path in sorted(folder.rglob("*")):
         parts = path.relative_to(folder).parts
@@ -139,8 +170,7 @@ def _package_hash(folder: Path, images: tuple[ImageFunction, ...]) -> Sha256:
 
 
 def _smoke(folder: Path, parsed: template.Template) -> tuple[SmokeEvent, ...]:
-    try:
-        text = (folder / "smoke.json").read_text(encoding="utf-8")
-    except FileNotFoundError:
+    text = _text(folder, "smoke.json")
+    if text is None:
         return ()
     return smoke.read(text, f"services/{folder.name}/smoke.json", template.functions(parsed))

@@ -98,20 +98,33 @@ def _deploy(step: DeployStack, steps: Plan, target: Target, store: Store, clock:
     try:
         if step.change is not Change.NONE:
             say(f"{step.service}: {step.change} {step.stack} in {steps.environment.name} ({step.reason})")
-            content = making.read_template(store, step.build)
-            repositories = {name: ref.repository for name, ref in step.build.images}
-            target.sam.deploy(
-                stack=step.stack,
-                template=content,
-                repositories=repositories,
-                parameters=step.parameters,
-                tags=step.tags,
-                say=say,
-            )
+            _bring(step, steps, making.read_template(store, step.build), target, say)
             _verify(step, target)
     except LockstepError as error:
         return ServiceOutcome(step.service, Result.FAILED, clock.seconds() - began, error)
     return ServiceOutcome(step.service, _RESULTS[step.change], clock.seconds() - began)
+
+
+def _bring(step: DeployStack, steps: Plan, template: bytes, target: Target, say: Say) -> None:
+    """Let SAM deploy; where it reports a failure, ask the account, since SAM also gives up on stacks that end well."""
+    try:
+        target.sam.deploy(
+            stack=step.stack,
+            template=template,
+            repositories={name: ref.repository for name, ref in step.build.images},
+            parameters=step.parameters,
+            tags=step.tags,
+            say=say,
+        )
+    except DeployError as error:
+        now = running(step.service, step.stack, (), target)
+        status = now.status or "gone"
+        if status.endswith("_IN_PROGRESS") and status != "REVIEW_IN_PROGRESS":
+            answer = f"{error.answer} | the stack goes on: {status}"
+            raise DeployError(error.tried, answer, "wait, then invoke status") from error
+        if status not in {"CREATE_COMPLETE", "UPDATE_COMPLETE"} or now.release != steps.release:
+            raise
+        say(f"{step.service}: sam reported a failure, but the stack is {status} with this release")
 
 
 def _verify(step: DeployStack, target: Target) -> None:

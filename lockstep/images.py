@@ -6,17 +6,22 @@ image manifest and refuses an index (https://docs.aws.amazon.com/lambda/latest/d
 
 from __future__ import annotations
 
+import json
+import socket
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import docker
-from docker.errors import APIError, DockerException, ImageNotFound
+from docker.credentials import StoreError
+from docker.errors import APIError, DockerException, NotFound, StreamParseError
 from docker.utils.build import exclude_paths
 from requests.exceptions import RequestException
+from urllib3.exceptions import HTTPError
 
 from lockstep.errors import BuildError, RegistryError
 from lockstep.model import Architecture, ImageFunction, ImageRef
@@ -31,6 +36,8 @@ _MANIFESTS = (
     "application/vnd.oci.image.manifest.v1+json",
 )
 _TAIL = 12
+# All that docker's client raises: beside its own what it does not catch of the libraries below it.
+_FAILURES = (DockerException, StoreError, StreamParseError, RequestException, HTTPError, OSError)
 
 
 def context_files(context: Path, dockerfile: Path) -> tuple[str, ...]:
@@ -40,7 +47,7 @@ def context_files(context: Path, dockerfile: Path) -> tuple[str, ...]:
     """
     ignore = context / ".dockerignore"
     lines = ignore.read_text(encoding="utf-8").splitlines() if ignore.is_file() else []
-    patterns = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
+    patterns = [line.strip() for line in lines if line.strip() and not line.strip().startswith("#")]
     sent = exclude_paths(str(context), patterns, dockerfile=str(dockerfile.relative_to(context)))
     return tuple(sorted(name for name in sent if (context / name).is_symlink() or (context / name).is_file()))
 
@@ -55,24 +62,25 @@ class Images:
     @cached_property
     def _docker(self) -> Any:  # noqa: ANN401 - docker ships no types
         try:
+            _reach(self.host)
             return docker.DockerClient(base_url=self.host, timeout=600)
-        except (DockerException, RequestException) as error:
+        except _FAILURES as error:
             raise _engine_down(self.host, error) from error
 
     def ping(self) -> str:
         """Return the engine's version; raises BuildError where none answers."""
         try:
             return str(self._docker.version()["Version"])
-        except (DockerException, RequestException) as error:
+        except _FAILURES as error:
             raise _engine_down(self.host, error) from error
 
     def has(self, tag: str) -> bool:
         """Is there a local image with this tag?"""
         try:
             self._docker.images.get(tag)
-        except ImageNotFound:
+        except NotFound:
             return False
-        except (DockerException, RequestException) as error:
+        except _FAILURES as error:
             raise _engine_down(self.host, error) from error
         return True
 
@@ -98,7 +106,7 @@ class Images:
             )
             _follow(stream, say, lambda words: BuildError(tried, words, "mend the Dockerfile or what it copies"))
             made = self._docker.api.inspect_image(tag)
-        except (DockerException, RequestException) as error:
+        except _FAILURES as error:
             raise BuildError(tried, _words(error), "invoke doctor") from error
         if made["Architecture"] != image.architecture.docker:
             raise BuildError(
@@ -121,7 +129,7 @@ class Images:
                 repository, tag=name, auth_config={"username": user, "password": password}, stream=True, decode=True
             )
             _follow(stream, lambda _line: None, lambda words: RegistryError(tried, words, "try again"))
-        except (DockerException, RequestException) as error:
+        except _FAILURES as error:
             raise RegistryError(tried, _words(error), "try again") from error
         say(f"pushed {tag}")
 
@@ -133,7 +141,7 @@ class Images:
             found = self._docker.api.inspect_distribution(
                 str(ref), auth_config={"username": user, "password": password}
             )
-        except (DockerException, RequestException) as error:
+        except _FAILURES as error:
             raise RegistryError(tried, _words(error), "invoke push") from error
         media_type = found["Descriptor"]["mediaType"]
         if media_type not in _MANIFESTS:
@@ -146,24 +154,37 @@ class Images:
         """Return the images of the containers that run, by the name that they were started with."""
         try:
             return tuple(container["Image"] for container in self._docker.api.containers())
-        except (DockerException, RequestException) as error:
+        except _FAILURES as error:
             raise _engine_down(self.host, error) from error
 
     def pull(self, tag: str) -> bool:
         """Pull an image; False where it cannot be had."""
         try:
             self._docker.images.pull(tag)
-        except (DockerException, RequestException):
+        except _FAILURES:
             return False
         return True
 
     def import_rootfs(self, tar: Iterable[bytes], tag: str, changes: Sequence[str]) -> None:
         """Make an image of a file system, with Dockerfile instructions applied to it."""
+        tried = f"making the image {tag}"
         repository, _, name = tag.rpartition(":")
         try:
-            self._docker.api.import_image_from_stream(tar, repository=repository, tag=name, changes=list(changes))
-        except (DockerException, RequestException) as error:
-            raise BuildError(f"making the image {tag}", _words(error), "invoke doctor") from error
+            said = self._docker.api.import_image_from_stream(
+                tar, repository=repository, tag=name, changes=list(changes)
+            )
+            lines = (json.loads(line) for line in said.splitlines())
+            _follow(lines, lambda _line: None, lambda words: BuildError(tried, words, "invoke doctor"))
+        except _FAILURES as error:
+            raise BuildError(tried, _words(error), "invoke doctor") from error
+
+
+def _reach(host: str) -> None:
+    """Raise OSError where nobody listens: docker's client would leave its socket open and bury the reason."""
+    url = urlsplit(host)
+    if url.scheme == "unix":
+        with socket.socket(socket.AF_UNIX) as probe:
+            probe.connect(url.path)
 
 
 def _engine_down(host: str, error: Exception) -> BuildError:
@@ -172,20 +193,28 @@ def _engine_down(host: str, error: Exception) -> BuildError:
 
 def _words(error: Exception) -> str:
     """Return what an engine said, on one line and without the client's wrapping."""
-    text = error.explanation if isinstance(error, APIError) and error.explanation else error
+    text = (
+        (isinstance(error, APIError) and error.explanation) or (isinstance(error, OSError) and error.strerror) or error
+    )
     return " ".join(str(text).split())[:500]
 
 
 def _follow(stream: Iterable[Mapping[str, Any]], say: Say, failed: Callable[[str], Exception]) -> None:
-    """Show a stream's lines as they come; raise what `failed` makes of its last words where it ends in an error."""
+    """Show a stream's lines as they come; raise what `failed` makes of its last words where it ends in an error.
+
+    Reads on after an error, to the stream's end, or its connection would stay open.
+    """
     tail: deque[str] = deque(maxlen=_TAIL)
+    error = ""
     for message in stream:
-        if "error" in message:
-            last = [line for line in tail if not line.startswith(("--->", "Step "))][-3:]
-            raise failed(" | ".join([*last, str(message["error"]).strip()]))
+        # A request that is refused as a whole is answered with a message; docker's client looks for none in a stream.
+        error = error or str(message.get("error", message.get("message", ""))).strip()
         for line in _lines(message):
             tail.append(line)
             say(f"  {line}")
+    if error:
+        last = [line for line in tail if not line.startswith(("--->", "Step "))][-3:]
+        raise failed(" | ".join([*last, error]))
 
 
 def _lines(message: Mapping[str, Any]) -> Iterator[str]:

@@ -48,7 +48,7 @@ def _form(pattern: str, what: str) -> AfterValidator:
     return AfterValidator(check)
 
 
-_PROJECT = _form("(?=.{2,16}$)[a-z](-?[a-z0-9])+", "a project name: 2 to 16 of a-z, 0-9, single hyphens")
+_PROJECT = _form("[a-z][a-z0-9]{1,15}", "a project name: 2 to 16 of a-z and 0-9, a letter first")
 _PRINCIPAL = _form(
     r"arn:aws(-cn|-us-gov)?:iam::[0-9]{12}:(role|user)(/[A-Za-z0-9+=,.@_-]+)+",
     "the ARN of one IAM role or user: exact, with no * and no :root",

@@ -161,6 +161,8 @@ class RealWiring:
         """The Docker engine that images are built with."""
         from lockstep.sandbox import engine
 
+        if named := self.environ.get("DOCKER_HOST"):
+            return named
         own = engine.recorded(self.root / ".lockstep")
         if own and engine.answers(own.host):
             return own.host

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -12,15 +13,24 @@ from botocore.exceptions import ClientError, WaiterError
 
 from lockstep import canonical
 from lockstep.aws.session import Session, answers, code_of
-from lockstep.errors import StackError
+from lockstep.errors import BusyError, StackError
 from lockstep.model import StackName
 from lockstep.ports import StackState
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
 
-# States from which no change set leads on.
-_STUCK = frozenset({"CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "UPDATE_ROLLBACK_FAILED", "DELETE_FAILED"})
+# States from which no change set leads on, and what does. Only what was never whole may be deleted.
+_DELETE, _CONTINUE = "delete the stack, then repeat", "continue its rollback in the CloudFormation console, then repeat"
+_STUCK = {
+    "CREATE_FAILED": _DELETE,
+    "ROLLBACK_COMPLETE": _DELETE,
+    "ROLLBACK_FAILED": _DELETE,
+    "DELETE_FAILED": _DELETE,
+    "UPDATE_ROLLBACK_FAILED": _CONTINUE,
+}
+# What the second of two runs is told, whose change set the first has made void.
+_LATE = ("InvalidChangeSetStatus", "ChangeSetNotFound")
 _EMPTY = ("didn't contain changes", "No updates are to be performed")
 
 
@@ -59,16 +69,16 @@ class Stacks:
     def apply(self, stack: StackName, template: str, parameters: Mapping[str, str], tags: Mapping[str, str]) -> str:
         """Create or update a stack by change set and wait for it; return 'created', 'updated' or 'unchanged'.
 
-        Raises StackError with the first reason that CloudFormation gave. An interrupted run is taken up again:
+        Raises StackError with the first reason that CloudFormation gave, BusyError where another run came first. An interrupted run is taken up again:
         a change that is under way is waited for, and the change set's name is that of its content.
         """
         tried = f"applying the stack {stack} in account {self.account}"
         before = self._at_rest(stack)
         if before is not None and before.status in _STUCK:
-            raise StackError(tried, f"it is {before.status}", "delete the stack, then repeat")
+            raise StackError(tried, f"it is {before.status}", _STUCK[before.status])
         new = before is None or before.status == "REVIEW_IN_PROGRESS"
         name = "lockstep-" + canonical.hash_of([template, dict(parameters), dict(tags)])[:32]
-        with answers(tried):
+        with answers(tried), _alone(tried):
             client = self._cloudformation
             if not new or before is not None:
                 client.delete_change_set(StackName=stack, ChangeSetName=name)
@@ -119,16 +129,24 @@ class Stacks:
 
     def first_failure(self, stack: StackName) -> str:
         """Return the first failed event of the last operation, which is the cause of the others."""
-        with answers(f"reading the events of {stack} in account {self.account}"):
-            events = self._cloudformation.describe_stack_events(StackName=stack)["StackEvents"]
         failed = ""
-        for event in events:
-            status, reason = event.get("ResourceStatus", ""), event.get("ResourceStatusReason", "")
-            if status.endswith("_FAILED") and "cancelled" not in reason:
-                failed = f"{event['LogicalResourceId']} ({event['ResourceType']}) {status}: {reason}"
-            if event["ResourceType"] == "AWS::CloudFormation::Stack" and status in {
-                "CREATE_IN_PROGRESS",
-                "UPDATE_IN_PROGRESS",
-            }:
-                break
+        with answers(f"reading the events of {stack} in account {self.account}"):
+            pages = self._cloudformation.get_paginator("describe_stack_events").paginate(StackName=stack)
+            for event in (event for page in pages for event in page["StackEvents"]):
+                status, reason = event.get("ResourceStatus", ""), event.get("ResourceStatusReason", "")
+                if status.endswith("_FAILED") and "cancelled" not in reason:
+                    failed = f"{event['LogicalResourceId']} ({event['ResourceType']}) {status}: {reason}"
+                # An inner stack has such an event too, under a name of its own.
+                if event["LogicalResourceId"] == stack and status in {"CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS"}:
+                    break
         return failed or "CloudFormation gave no reason"
+
+
+@contextmanager
+def _alone(tried: str) -> Iterator[None]:
+    try:
+        yield
+    except ClientError as error:
+        if code_of(error).startswith(_LATE) or "can not be updated" in str(error):
+            raise BusyError(tried, str(error), "try again when the other run is done") from error
+        raise

@@ -20,6 +20,7 @@ from botocore.exceptions import ClientError
 from lockstep.aws.session import Reach, answers, code_of, open_session
 from lockstep.settings import Settings
 
+_Iam = Any  # a boto3 client has no type of its own
 # The emulator takes an account's id with this secret for the root of that account.
 _ROOT_SECRET = "test"  # noqa: S105 - the emulator's own default, good on this machine only
 
@@ -42,19 +43,21 @@ class Profiles:
 
 
 def seed(settings: Settings, profiles: Profiles, endpoint: str) -> None:
-    """Make the people and their profiles; what is there already stays."""
+    """Make the people and their profiles; who is there already stays, with the same keys unless those were lost."""
     profiles.folder.mkdir(parents=True, exist_ok=True)
     keys = {
         profile: {"aws_access_key_id": account, "aws_secret_access_key": _ROOT_SECRET}
         for account, profile in _administrators(settings).items()
     }
-    _write(profiles.credentials, keys | _read(profiles.credentials))
+    known = _read(profiles.credentials)
+    _write(profiles.credentials, keys | known)
     _write_config(settings, profiles, endpoint)
     reach = Reach(settings.region, endpoint, profiles.config, profiles.credentials)
     admin = open_session(reach, settings.tooling.admin_profile, "seeding the sandbox").client("iam")
     for person, roles in people(settings).items():
-        if made := _make(admin, person, roles):
-            keys[_keys_profile(settings, person)] = made
+        profile = _keys_profile(settings, person)
+        if made := _make(admin, person, roles, has_keys=profile in known):
+            keys[profile] = made
     _write(profiles.credentials, _read(profiles.credentials) | keys)
 
 
@@ -89,18 +92,24 @@ def _is_developer(settings: Settings, person: str) -> bool:
     return any(arn.endswith(f":user/{person}") for arn in settings.tooling.developers)
 
 
-def _make(iam: Any, person: str, roles: tuple[str, ...]) -> dict[str, str] | None:  # noqa: ANN401 - a boto3 client
-    """Make a user who may take `roles` and no more; return its keys, or None where it is there already."""
+def _make(iam: _Iam, person: str, roles: tuple[str, ...], *, has_keys: bool) -> dict[str, str] | None:
+    """See that there is a user who may take `roles` and no more; return its keys where it gets new ones."""
     with answers(f"making the sandbox's user {person}"):
         try:
             iam.create_user(UserName=person)
         except ClientError as error:
-            if code_of(error) == "EntityAlreadyExists":
-                return None
-            raise
+            if code_of(error) != "EntityAlreadyExists":
+                raise
+        else:
+            has_keys = False
         allowed = {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": list(roles)}
         document = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
         iam.put_user_policy(UserName=person, PolicyName="take-roles", PolicyDocument=document)
+        if has_keys:
+            return None
+        # Keys that nobody has any more: a user may have two.
+        for lost in iam.list_access_keys(UserName=person)["AccessKeyMetadata"]:
+            iam.delete_access_key(UserName=person, AccessKeyId=lost["AccessKeyId"])
         key = iam.create_access_key(UserName=person)["AccessKey"]
     return {"aws_access_key_id": key["AccessKeyId"], "aws_secret_access_key": key["SecretAccessKey"]}
 

@@ -22,10 +22,14 @@ class RefusedError(Exception):
 
 @dataclass
 class Aws:
-    """Callers by access key; for each role who may take it; users with their policy and their keys."""
+    """Callers by access key; for each role who may take it; users with their policy and their keys.
+
+    `refuses` is the code of an error that everybody gets for everything.
+    """
 
     port: int = 0
     status: int = 200
+    refuses: str = ""
     callers: dict[str, str] = field(default_factory=dict)
     trusts: dict[str, str] = field(default_factory=dict)
     users: dict[str, dict[str, str]] = field(default_factory=dict)
@@ -39,6 +43,8 @@ class Aws:
 
     def answer(self, action: str, key: str, given: dict[str, str]) -> str:
         """Return the inside of the answer to one action; raises RefusedError."""
+        if self.refuses:
+            raise RefusedError(self.refuses, "no")
         caller = self.callers.get(key)
         if caller is None:
             raise RefusedError("InvalidClientTokenId", "The security token included in the request is invalid.")
@@ -87,7 +93,7 @@ class Aws:
 
     def _create_key(self, _caller: str, given: dict[str, str]) -> str:
         user = given["UserName"]
-        if list(self.keys.values()).count(user) == 2:  # noqa: PLR2004 - IAM's own limit
+        if list(self.keys.values()).count(user) == 2:
             raise RefusedError("LimitExceeded", "Cannot exceed quota for AccessKeysPerUser: 2")
         key = self._key()
         self.keys[key] = user

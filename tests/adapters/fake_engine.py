@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Asked:
 
 @dataclass
 class Engine:
-    """What the engine answers, by method and path: a status and a document, or the lines of a stream.
+    """What the engine answers, by method and path: a status and a document, or a tuple: the lines of a stream.
 
     `broken` cuts a stream off in its middle.
     """
@@ -76,14 +76,14 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self) -> None:
         self.close_connection = True
         url = urlsplit(self.path)
-        path = url.path.partition("/v1.41")[2] or url.path
+        path = unquote(url.path.partition("/v1.41")[2] or url.path)
         asked = Asked(self.command, path, dict(parse_qsl(url.query)), dict(self.headers.items()), self._body())
         self.engine.asked.append(asked)
-        absent = (404, {"message": f"No such thing: {path}"})
+        absent = (404, {"message": f"No such image: {path}"})
         status, document = self.engine.answers.get(f"{self.command} {path}", absent)
         self.send_response(status)
         self.send_header("Connection", "close")
-        if isinstance(document, list):
+        if isinstance(document, tuple):
             self._stream([json.dumps(line).encode() + b"\r\n" for line in document])
         else:
             content = json.dumps(document).encode()
@@ -122,7 +122,7 @@ def running() -> Iterator[Engine]:
     }
     handler = type("Handler", (_Handler,), {"engine": engine})
     # A socket's path must be short, which pytest's own folders need not be.
-    with tempfile.TemporaryDirectory(prefix="l-", dir="/tmp") as folder:  # noqa: S108 - as said above
+    with tempfile.TemporaryDirectory(prefix="l-", dir="/tmp") as folder:
         path = Path(folder, "docker.sock")
         with socketserver.ThreadingUnixStreamServer(str(path), handler) as server:
             thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})

@@ -38,13 +38,18 @@ def described(stub: Stubber, status: str, **more: Any) -> None:  # noqa: ANN401 
     stub.add_response("describe_stacks", {"Stacks": [stack]}, WHERE)
 
 
+def seen(stub: Stubber, status: str) -> None:
+    """Have a stack be looked at, which has no resource."""
+    described(stub, status)
+    stub.add_response("list_stack_resources", {"StackResourceSummaries": []}, WHERE)
+
+
 def found(stub: Stubber, status: str | None) -> None:
     """Have a stack be found before it is applied, or be absent."""
     if status is None:
         stub.add_client_error("describe_stacks", "ValidationError", ABSENT, 400, expected_params=WHERE)
         return
-    described(stub, status)
-    stub.add_response("describe_stack_resources", {"StackResources": []}, WHERE)
+    seen(stub, status)
     stub.add_response("delete_change_set", {}, CHANGE)
 
 
@@ -81,7 +86,7 @@ def apply(stacks: Stacks) -> str:
 
 
 def test_a_stack_as_it_is(cfn: CloudFormation) -> None:
-    """A stack is told with its tags, outputs, resources and functions."""
+    """A stack is told with its tags, outputs and functions, and with all its resources, however many."""
     stacks, stub = cfn
     described(
         stub,
@@ -89,10 +94,12 @@ def test_a_stack_as_it_is(cfn: CloudFormation) -> None:
         Tags=[{"Key": "lockstep:release", "Value": "1"}],
         Outputs=[{"OutputKey": "Url", "OutputValue": "https://x"}],
     )
-    common = {"Timestamp": "2026-01-01", "ResourceStatus": "CREATE_COMPLETE"}
+    common = {"LastUpdatedTimestamp": "2026-01-01", "ResourceStatus": "CREATE_COMPLETE"}
     made = {"LogicalResourceId": "Hello", "PhysicalResourceId": "shop-hello", "ResourceType": "AWS::Lambda::Function"}
     not_yet = {"LogicalResourceId": "Role", "ResourceType": "AWS::IAM::Role"}
-    stub.add_response("describe_stack_resources", {"StackResources": [made | common, not_yet | common]}, WHERE)
+    first, second = {"StackResourceSummaries": [made | common]}, {"StackResourceSummaries": [not_yet | common]}
+    stub.add_response("list_stack_resources", {**first, "NextToken": "2"}, WHERE)
+    stub.add_response("list_stack_resources", second, {**WHERE, "NextToken": "2"})
 
     state = stacks.describe(STACK)
 
@@ -271,50 +278,55 @@ def test_a_failed_look_is_no_failed_stack(cfn: CloudFormation) -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "error", "exit_code"),
+    ("status", "cure"),
     [
-        ("ROLLBACK_COMPLETE", StackError, 7),
-        ("ROLLBACK_FAILED", StackError, 7),
-        ("UPDATE_ROLLBACK_FAILED", StackError, 7),
-        ("DELETE_FAILED", StackError, 7),
-        ("UPDATE_IN_PROGRESS", BusyError, 8),
-        ("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", BusyError, 8),
+        ("CREATE_FAILED", "delete the stack, then repeat"),
+        ("ROLLBACK_COMPLETE", "delete the stack, then repeat"),
+        ("ROLLBACK_FAILED", "delete the stack, then repeat"),
+        ("DELETE_FAILED", "delete the stack, then repeat"),
+        ("UPDATE_ROLLBACK_FAILED", "continue its rollback in the CloudFormation console, then repeat"),
     ],
 )
-def test_a_stack_that_takes_no_change(
-    cfn: CloudFormation, status: str, error: type[LockstepError], exit_code: int
-) -> None:
-    """A stack that another run is changing ends with 8, one that only a person can mend with 7; it stays as it is."""
+def test_a_stack_that_needs_a_person(cfn: CloudFormation, status: str, cure: str) -> None:
+    """A stack that takes no change ends with 7 and stays as it is; nobody is told to delete one that was whole."""
     stacks, stub = cfn
-    found(stub, status)
-    message = f"Stack:{ID} is in {status} state and can not be updated."
-    stub.add_client_error("create_change_set", "ValidationError", message, 400)
+    seen(stub, status)
 
-    with pytest.raises(error) as caught:
+    with pytest.raises(StackError) as caught:
         apply(stacks)
 
-    assert caught.value.exit_code == exit_code
-    assert caught.value.answer == f"ValidationError: {message}"
-    assert caught.value.cure
+    assert caught.value.exit_code == 7
+    assert str(caught.value) == f"{TRIED}  answer: it is {status}\n  next: {cure}"
+
+
+@pytest.mark.parametrize("status", ["UPDATE_IN_PROGRESS", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"])
+def test_a_stack_that_is_being_changed(cfn: CloudFormation, status: str) -> None:
+    """A change that an interrupted run left under way is waited for before the next."""
+    stacks, stub = cfn
+    seen(stub, status)
+    found(stub, "UPDATE_COMPLETE")
+    changed(stub, "UPDATE", "FAILED", reason=EMPTY)
+    stub.add_response("delete_change_set", {}, CHANGE)
+
+    assert apply(stacks) == "unchanged"
 
 
 @pytest.mark.parametrize(
     ("call", "code", "message"),
     [
-        ("delete", "InvalidChangeSetStatus", "The change set is in status CREATE_IN_PROGRESS"),
+        ("delete", "InvalidChangeSetStatus", "An operation on this ChangeSet is currently in progress."),
+        ("create", "ValidationError", f"Stack:{ID} is in UPDATE_IN_PROGRESS state and can not be updated."),
         ("execute", "InvalidChangeSetStatus", "cannot be executed in its current status of [CREATE_IN_PROGRESS]"),
-        ("execute", "OperationInProgress", "An operation on this ChangeSet is currently in progress."),
         ("execute", "ChangeSetNotFound", "ChangeSet [x] does not exist"),
     ],
 )
 def test_two_runs_at_once(cfn: CloudFormation, call: str, code: str, message: str) -> None:
     """Of two runs at once, the one that comes second ends with 8."""
     stacks, stub = cfn
-    if call == "delete":
-        described(stub, "CREATE_COMPLETE")
-        stub.add_response("describe_stack_resources", {"StackResources": []}, WHERE)
-    else:
-        found(stub, "CREATE_COMPLETE")
+    seen(stub, "CREATE_COMPLETE")
+    if call != "delete":
+        stub.add_response("delete_change_set", {}, CHANGE)
+    if call == "execute":
         changed(stub, "UPDATE", "CREATE_COMPLETE")
     stub.add_client_error(f"{call}_change_set", code, message)
 
@@ -322,7 +334,8 @@ def test_two_runs_at_once(cfn: CloudFormation, call: str, code: str, message: st
         apply(stacks)
 
     assert caught.value.exit_code == 8
-    assert caught.value.answer == f"{code}: {message}"
+    assert f"({code})" in caught.value.answer
+    assert message in caught.value.answer
 
 
 def test_any_other_refusal_keeps_its_words(cfn: CloudFormation) -> None:

@@ -96,7 +96,7 @@ def good_settings(draw: st.DrawFn) -> settings.Settings:
     region = draw(st.sampled_from(("eu-west-1", "us-gov-east-1", "cn-north-1")))
     names = draw(st.lists(NAME, min_size=1, max_size=4, unique=True))
     accounts = draw(st.lists(ACCOUNT.map(AccountId), min_size=len(names) + 1, max_size=len(names) + 1, unique=True))
-    project = draw(st.from_regex("[a-z]([a-z0-9]-[a-z0-9]|[a-z0-9]){1,3}", fullmatch=True))
+    project = draw(st.from_regex("[a-z][a-z0-9]{1,9}", fullmatch=True))
     tooling = settings.Tooling(account=accounts[0], profile=draw(PROFILE), developers=draw(PRINCIPALS), tags=draw(TAGS))
     targets = tuple(
         settings.EnvironmentSettings(

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import pytest
 
 from lockstep import canonical, execute, plan
-from lockstep.errors import DeployError, GateError, IdentityError, LockstepError, UnavailableError
+from lockstep.errors import DeployError, GateError, IdentityError
 from lockstep.model import (
     Change,
     DeployStack,
@@ -16,7 +16,6 @@ from lockstep.model import (
     Plan,
     Release,
     Result,
-    RunningService,
     ServiceBuild,
     ServiceOutcome,
     SmokeOutcome,
@@ -24,7 +23,7 @@ from lockstep.model import (
     StackName,
 )
 from lockstep.names import template_key
-from lockstep.ports import Say, StackState, Target
+from lockstep.ports import Say, Target
 from lockstep.testing import (
     TEST,
     FakeClock,
@@ -220,96 +219,3 @@ def test_success_is_checked() -> None:
         "  answer: HelloFunction does not run the digest that the release names\n"
         "  next: invoke status"
     )
-
-
-def test_what_runs_where_nothing_is() -> None:
-    """A stack that is not there runs nothing."""
-    assert execute.running("hello", STACK, (), target(World())) == RunningService("hello", STACK, None)
-
-
-STATE = StackState(
-    "UPDATE_COMPLETE",
-    {
-        "lockstep:release": "r",
-        "lockstep:template": "t",
-        "lockstep:settings": "s",
-        "Team": "shop",
-    },
-    {"One": "one", "Two": "two", "Zip": "zip", "Table": "table"},
-    functions=("One", "Two", "Zip"),
-)
-
-
-@pytest.mark.parametrize(
-    ("functions", "images"),
-    [
-        ((), (("One", a_digest("1")), ("Two", a_digest("2")))),
-        (("Two", "Zip", "Gone"), (("Two", a_digest("2")), ("Zip", None), ("Gone", None))),
-    ],
-)
-def test_what_runs_in_a_stack(functions: tuple[str, ...], images: tuple[tuple[str, str | None], ...]) -> None:
-    """A stack says what it runs of every image function, or of those asked for, where they are gone too."""
-    world = World(stacks={(TEST, STACK): STATE}, running={"one": a_digest("1"), "two": a_digest("2")})
-
-    found = execute.running("hello", STACK, functions, target(world))
-
-    assert (found.status, found.release, found.template_sha256, found.settings_hash, found.images) == (
-        "UPDATE_COMPLETE",
-        "r",
-        "t",
-        "s",
-        images,
-    )
-
-
-def smoked(world: World, opened: Target | None = None) -> SmokeOutcome:
-    """Smoke-test the service hello."""
-    return execute.smoke_test(SMOKE, opened or target(world), str)
-
-
-def running() -> World:
-    """Return a world in which hello runs."""
-    return World(stacks={(TEST, STACK): StackState("CREATE_COMPLETE", {}, {"HelloFunction": "f"})})
-
-
-def test_an_answer_that_differs() -> None:
-    """A smoke test whose answer is another than expected fails with the difference."""
-    world = running()
-    world.answers["f"] = {"statusCode": 500}
-
-    assert smoked(world) == SmokeOutcome(
-        "hello", "greets", passed=False, difference="answer.statusCode is 500, expected 200"
-    )
-
-
-@pytest.mark.parametrize("world", [World(), World(stacks={(TEST, STACK): StackState("CREATE_COMPLETE", {}, {})})])
-def test_what_does_not_run_fails_its_test(world: World) -> None:
-    """A smoke test of a stack that is not there, or lacks the function, fails."""
-    assert smoked(world) == SmokeOutcome("hello", "greets", passed=False, difference="shop-test-hello does not run")
-
-
-@pytest.mark.parametrize("error", [DeployError("invoking f", "boom"), UnavailableError("invoking f", "boom")])
-def test_a_function_that_does_not_answer(error: LockstepError) -> None:
-    """A smoke test whose function fails, or cannot be reached, fails with what came back."""
-    world = running()
-    world.fails["invoke"] = error
-
-    assert smoked(world) == SmokeOutcome("hello", "greets", passed=False, difference="invoking f: boom")
-
-
-@dataclass
-class Silent(FakeStacks):
-    """A CloudFormation that does not answer."""
-
-    def describe(self, stack: StackName) -> StackState | None:
-        """Answer nothing."""
-        raise UnavailableError(f"looking at {stack}", "timeout")
-
-
-def test_an_account_that_does_not_answer_after_a_deployment() -> None:
-    """A smoke test that cannot even find its function fails, so that what was deployed before is still told."""
-    world = World()
-
-    outcome = smoked(world, replace(target(world), stacks=Silent(world, TEST)))
-
-    assert outcome == SmokeOutcome("hello", "greets", passed=False, difference="looking at shop-test-hello: timeout")

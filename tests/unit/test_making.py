@@ -13,7 +13,7 @@ from lockstep import canonical, making, names, release
 from lockstep.errors import BuildError, GateError, LockstepError, RegistryError
 from lockstep.making import Maker
 from lockstep.model import ImageFunction, ImageRef, Release, Service, ServiceBuild, Sha256
-from lockstep.ports import Say, Store, Tooling
+from lockstep.ports import Say, Tooling
 from lockstep.testing import (
     TOOLING,
     FakeClock,
@@ -104,7 +104,7 @@ class Labelled(FakeImages):
 
 
 @pytest.mark.parametrize(("dirty", "commit"), [(False, a_commit().sha), (True, f"{a_commit().sha}-dirty")])
-def test_an_image_says_where_it_comes_from(dirty: bool, commit: str) -> None:  # noqa: FBT001 - pytest passes it
+def test_an_image_says_where_it_comes_from(dirty: bool, commit: str) -> None:
     """An image carries its commit, and whether the tree differed from it, and the hash of its source as labels."""
     world = World()
     images = Labelled(world)
@@ -233,70 +233,6 @@ def test_a_known_release_is_left_as_it_is() -> None:
     maker, _ = a_maker(world)
 
     assert (maker.publish((a_build(),), FakeClock()), world.calls) == ((a_release(), False), [])
-
-
-def releases(*prefixes: str) -> Store:
-    """Return a bucket with a file for each of some releases' names."""
-    return FakeStore(World(files={f"releases/{prefix}.json": b"x" for prefix in prefixes}))
-
-
-def test_a_release_by_the_beginning_of_its_name() -> None:
-    """A release is found by as much of its name as is unique."""
-    made = a_release()
-    store = FakeStore(World(files=published(made) | published(a_release(a_build("orders")))))
-
-    assert making.find_release(store, made.release_id[:6]) == made
-
-
-@pytest.mark.parametrize(
-    ("wanted", "answer", "cure"),
-    [
-        ("abcd", "2 releases begin so", "give more of its name"),
-        ("abcdef1", "there is no such release", "invoke status, or invoke release"),
-        ("abc", "there is no such release", "invoke status, or invoke release"),
-        ("", "there is no such release", "invoke status, or invoke release"),
-        ("../builds/hello", "there is no such release", "invoke status, or invoke release"),
-    ],
-)
-def test_a_release_that_is_not_found(wanted: str, answer: str, cure: str) -> None:
-    """A name that is no beginning of one release alone, or no name of a release at all, is refused."""
-    store = releases("abcd1", "abcd2")
-
-    said = refusal(lambda: making.find_release(store, wanted))
-
-    assert said == f"error: looking for release '{wanted}'\n  answer: {answer}\n  next: {cure}"
-
-
-def test_a_release_that_was_altered() -> None:
-    """A release that is found and was altered is refused."""
-    said = refusal(lambda: making.find_release(releases("abcd1"), "abcd"))
-
-    assert said == "error: reading release abcd1\n  answer: its manifest is damaged\n  next: invoke release"
-
-
-def test_a_packaged_template_is_read() -> None:
-    """The packaged template of a build is read by its hash."""
-    build = a_build(template_sha256=canonical.sha256(b"template"))
-    store = FakeStore(World(files={names.template_key(build.template_sha256): b"template"}))
-
-    assert making.read_template(store, build) == b"template"
-
-
-@pytest.mark.parametrize(
-    ("files", "said"),
-    [
-        ({}, "error: reading the packaged template of hello\n  answer: it is not in the bucket\n  next: "),
-        (
-            {"templates/x.json": b"altered"},
-            "error: verifying the packaged template of hello\n  answer: its SHA-256 is ",
-        ),
-    ],
-)
-def test_a_packaged_template_that_is_no_good(files: dict[str, bytes], said: str) -> None:
-    """A packaged template that is missing, or not what its release says, is refused."""
-    store, build = FakeStore(World(files=files)), a_build(template_sha256=Sha256("x"))
-
-    assert refusal(lambda: making.read_template(store, build)).startswith(said)
 
 
 def two_services() -> tuple[Service, Service]:

@@ -21,20 +21,18 @@ REPOSITORY = r"(?=.{2,256}$)([a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*/)*[a-z0-9]+((\.|_
 ROLE, STACK, BUCKET = r"[\w+=,.@-]{1,64}", r"[a-zA-Z][-a-zA-Z0-9]{0,127}", r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]"
 
 
-def words(longest: int) -> st.SearchStrategy[str]:
-    """Draw what projects and services may be called: small letters, digits and single hyphens between them."""
-    tails = st.text("az09-", max_size=longest - 1).map(lambda text: re.sub("-+", "-", text).rstrip("-"))
-    return tails.map(lambda tail: f"p{tail or 'q'}")
-
-
-SERVICES = words(31)
+SERVICES = (
+    st.text("az09-", max_size=30)
+    .map(lambda tail: "s" + re.sub("-+", "-", tail).rstrip("-"))
+    .filter(lambda name: name not in RESERVED)
+)
 
 
 @st.composite
 def projects(draw: st.DrawFn) -> settings.Settings:
     """Draw settings of two environments that keep every rule; the longest names are among them."""
     one, two = draw(st.lists(ENVIRONMENTS, min_size=2, max_size=2, unique=True))
-    project = draw(words(min(16, 20 - max(len(one), len(two)))))
+    project = "p" + draw(st.text("az09", min_size=1, max_size=min(16, 20 - max(len(one), len(two))) - 1))
     tables = "".join(
         f'[[environments]]\nname = "{name}"\naccount = "{account}"\n' for name, account in ((one, TEST), (two, PROD))
     )

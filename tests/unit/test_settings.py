@@ -167,7 +167,7 @@ def test_values_of_the_wrong_type(text: str, place: str, answer: str) -> None:
 FORMS: list[tuple[str, str, Callable[[str], str], list[str]]] = [
     (
         "1 project",
-        "a project name: 2 to 16 of a-z, 0-9, single hyphens",
+        "a project name: 2 to 16 of a-z and 0-9, a letter first",
         lambda value: toml(project=value),
         ["", "a", "Acme", "acme-", "acme--shop", "1acme", "acme_shop", "a" * 17],
     ),
@@ -242,7 +242,7 @@ APART = "not 'eu-west-1': Lambda pulls images only from ECR in its own region"
     ("text", "place", "answer"),
     [
         (
-            toml(TEST.replace("test", "final"), project="acme-warehouse-1"),
+            toml(TEST.replace("test", "final"), project="acmewarehouse001"),
             "8 environments[0].name",
             f"'final' is {LONG}",
         ),
