@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Mapping
 from importlib import metadata
@@ -35,9 +36,12 @@ def _package(name: str) -> str | None:
 
 def _command(argv: tuple[str, ...], env: Mapping[str, str]) -> str | None:
     try:
-        return process.run(argv, env).output.split()[-1]
+        output = process.run(argv, env).output
     except ConfigError:
         return None
+    # Apple's git has a build number after its version.
+    found = re.search(r"\d+(\.\d+)+", output)
+    return found and found[0]
 
 
 def _engine(host: str) -> str | None:

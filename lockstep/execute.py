@@ -98,14 +98,14 @@ def _deploy(step: DeployStack, steps: Plan, target: Target, store: Store, clock:
     try:
         if step.change is not Change.NONE:
             say(f"{step.service}: {step.change} {step.stack} in {steps.environment.name} ({step.reason})")
-            _bring(step, steps, making.read_template(store, step.build), target, say)
+            _bring(step, making.read_template(store, step.build), target, say)
             _verify(step, target)
     except LockstepError as error:
         return ServiceOutcome(step.service, Result.FAILED, clock.seconds() - began, error)
     return ServiceOutcome(step.service, _RESULTS[step.change], clock.seconds() - began)
 
 
-def _bring(step: DeployStack, steps: Plan, template: bytes, target: Target, say: Say) -> None:
+def _bring(step: DeployStack, template: bytes, target: Target, say: Say) -> None:
     """Let SAM deploy; where it reports a failure, ask the account, since SAM also gives up on stacks that end well."""
     try:
         target.sam.deploy(
@@ -122,7 +122,9 @@ def _bring(step: DeployStack, steps: Plan, template: bytes, target: Target, say:
         if status.endswith("_IN_PROGRESS") and status != "REVIEW_IN_PROGRESS":
             answer = f"{error.answer} | the stack goes on: {status}"
             raise DeployError(error.tried, answer, "wait, then invoke status") from error
-        if status not in {"CREATE_COMPLETE", "UPDATE_COMPLETE"} or now.release != steps.release:
+        # The release alone would not do: it may have run before, and its parameters were to change.
+        found = {RELEASE_TAG: now.release, TEMPLATE_TAG: now.template_sha256, SETTINGS_TAG: now.settings_hash}
+        if status not in {"CREATE_COMPLETE", "UPDATE_COMPLETE"} or not found.items() <= dict(step.tags).items():
             raise
         say(f"{step.service}: sam reported a failure, but the stack is {status} with this release")
 

@@ -69,8 +69,9 @@ class Stacks:
     def apply(self, stack: StackName, template: str, parameters: Mapping[str, str], tags: Mapping[str, str]) -> str:
         """Create or update a stack by change set and wait for it; return 'created', 'updated' or 'unchanged'.
 
-        Raises StackError with the first reason that CloudFormation gave, BusyError where another run came first. An interrupted run is taken up again:
-        a change that is under way is waited for, and the change set's name is that of its content.
+        Raises StackError with the first reason that CloudFormation gave, BusyError where another run came first. An
+        interrupted run is taken up again: a change that is under way is waited for, and the change set's name is
+        that of its content.
         """
         tried = f"applying the stack {stack} in account {self.account}"
         before = self._at_rest(stack)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError, WaiterError
 
@@ -71,5 +71,5 @@ class Functions:
             with answers(tried):
                 self._lambda.get_waiter("function_active_v2").wait(FunctionName=function)
         except WaiterError as error:
-            now = error.last_response["Configuration"]
+            now: Any = error.last_response.get("Configuration")
             raise DeployError(tried, f"it is {now['State']}: {now.get('StateReason', '')}", "invoke status") from error

@@ -109,14 +109,7 @@ def own_host(folder: Path) -> str:
 def daemon_argv(folder: Path) -> tuple[str, ...]:
     """Return the command of the engine of `folder`."""
     runtime, data = runtime_folder(folder), folder.resolve() / "engine" / "data"
-    where = (
-        "--data-root",
-        str(data),
-        "--exec-root",
-        f"{runtime}/exec",
-        "--pidfile",
-        f"{runtime}/dockerd.pid",
-    )
+    where = ("--data-root", str(data), "--exec-root", f"{runtime}/exec", "--pidfile", f"{runtime}/dockerd.pid")
     return ("dockerd", *where, "--host", own_host(folder))
 
 
@@ -202,15 +195,19 @@ def recorded(folder: Path) -> EngineState | None:
         return None
 
 
-def is_running(pid: int | None, argv: Sequence[str]) -> bool:
+def is_running(pid: int | None, argv: Sequence[str], proc: Path = Path("/proc"), tools: str = ADMIN_PATH) -> bool:
     """Whether process `pid` is there and still is the one that was started as `argv`, its path aside."""
     if pid is None:
         return False
     with contextlib.suppress(ChildProcessError):
         os.waitpid(pid, os.WNOHANG)
+    if not proc.is_dir():  # as on macOS, where ps tells the command as one text
+        ps = ("ps", "-o", "state=", "-o", "command=", "-p", str(pid))
+        said = process.run(ps, admin_environment({}, tools)).output.strip()
+        return said.endswith(" ".join(("", *argv[1:]))) and not said.startswith("Z")
     try:
-        command = Path("/proc", str(pid), "cmdline").read_text(errors="replace")
-        state = Path("/proc", str(pid), "stat").read_text(errors="replace").rpartition(") ")[2][0]
+        command = (proc / str(pid) / "cmdline").read_text(errors="replace")
+        state = (proc / str(pid) / "stat").read_text(errors="replace").rpartition(") ")[2][0]
     except OSError:
         return False
     # Both a process that has just been started and one that has ended but not been reaped have no command.

@@ -89,7 +89,8 @@ class Server:
             say("stopping the AWS of this machine")
             os.kill(state["pid"], signal.SIGTERM)
             self._wait(lambda: not engine.is_running(state["pid"], EMULATOR), STOP_SECONDS, "stopping")
-        self._remember(port=state.get("port"))
+        if state:
+            self._remember(port=state.get("port"))
         engine.stop(self.folder, say)
 
     def reset(self, say: Say) -> None:
@@ -169,10 +170,10 @@ class Server:
 
     def _state(self) -> dict[str, int]:
         try:
-            found: dict[str, int] = json.loads((self.home / "server.json").read_text(encoding="utf-8"))
+            found = json.loads((self.home / "server.json").read_text(encoding="utf-8"))
         except (FileNotFoundError, ValueError):
             return {}
-        return found
+        return found if isinstance(found, dict) else {}
 
     def _remember(self, **values: int | None) -> None:
         known = {name: value for name, value in values.items() if value is not None}
@@ -193,7 +194,7 @@ class Server:
         if "pid" not in self._state():
             return False
         connection = http.client.HTTPConnection(LOOPBACK, self._port(), timeout=5)
-        with contextlib.suppress(OSError, http.client.HTTPException):
+        with contextlib.closing(connection), contextlib.suppress(OSError, http.client.HTTPException):
             connection.request("GET", "/_ministack/health")
             return connection.getresponse().status == http.HTTPStatus.OK
         return False

@@ -106,7 +106,7 @@ class Aws:
 
     def _key(self) -> str:
         self.made += 1
-        return f"KEY{self.made}"
+        return f"KEY{self.made:013}"
 
 
 class _Handler(BaseHTTPRequestHandler):

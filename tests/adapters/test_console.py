@@ -55,7 +55,8 @@ def test_json_stands_alone(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("typed", "answer"), [("y\n", True), ("Yes\n", True), ("n\n", False), ("\n", False), ("\x04", False), ("ja\n", False)]
+    ("typed", "answer"),
+    [("y\n", True), ("Yes\n", True), ("n\n", False), ("\n", False), ("\x04", False), ("ja\n", False)],
 )
 def test_a_person_is_asked(capsys: pytest.CaptureFixture[str], typed: str, *, answer: bool) -> None:
     """A question is a yes only where a person says so; it is asked on stderr."""

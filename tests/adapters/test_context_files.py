@@ -14,9 +14,11 @@ from lockstep.images import Images, context_files
 from lockstep.testing import an_image
 from tests.adapters import fake_engine
 
-FILES = ("Dockerfile", "app.py", "a.pyc", "#note", "lib/b.py", "lib/b.pyc", "lib/deep/c.py", "data/keep.csv", "data/x.csv")
+FILES = ("Dockerfile", "app.py", "a.pyc", "#note", "lib/b.py", "lib/b.pyc", "lib/deep/c.py", "data/keep.csv",
+         "data/x.csv")  # fmt: skip
 LINES = ("*.pyc", "**/*.pyc", "lib", "lib/", "/lib/deep", "!lib/b.py", "data", "!data/keep.csv", "data/*", "# app.py",
-         " # app.py", "  app.py  ", "", "#note", " #note", "\\#note", "*", "!app.py", "Dockerfile", ".dockerignore")  # fmt: skip
+         " # app.py", "  app.py  ", "", "#note", " #note", "\\#note", "*", "!app.py", "Dockerfile",
+         ".dockerignore")  # fmt: skip
 
 pytestmark = pytest.mark.usefixtures("alone")
 

@@ -39,6 +39,7 @@ account = "333333333333"
 deployers = ["arn:aws:iam::{TOOLING}:user/releaser"]
 """
 DEVELOPER, RELEASER = "shop-sandbox-developer", "shop-sandbox-releaser"
+ONE, TWO = "KEY0000000000001", "KEY0000000000002"
 
 pytestmark = pytest.mark.usefixtures("alone")
 
@@ -112,16 +113,16 @@ def test_the_profiles(settings: Settings, profiles: people.Profiles, aws: fake_a
     assert read(profiles.credentials) == {
         "tooling-admin": {"aws_access_key_id": TOOLING, "aws_secret_access_key": "test"},
         "test-admin": {"aws_access_key_id": "222222222222", "aws_secret_access_key": "test"},
-        f"{DEVELOPER}-keys": {"aws_access_key_id": "KEY1", "aws_secret_access_key": "secret-of-KEY1"},
-        RELEASER: {"aws_access_key_id": "KEY2", "aws_secret_access_key": "secret-of-KEY2"},
+        f"{DEVELOPER}-keys": {"aws_access_key_id": ONE, "aws_secret_access_key": f"secret-of-{ONE}"},
+        RELEASER: {"aws_access_key_id": TWO, "aws_secret_access_key": f"secret-of-{TWO}"},
     }
 
 
 def test_a_profile_works(settings: Settings, profiles: people.Profiles, aws: fake_aws.Aws) -> None:
     """A developer who uses the profile is in the developer role, at the sandbox and nowhere else."""
     people.seed(settings, profiles, aws.endpoint)
-    aws.callers["KEY1"] = f"arn:aws:iam::{TOOLING}:user/developer"
-    aws.trusts[f"{ROLES}-developer"] = aws.callers["KEY1"]
+    aws.callers[ONE] = f"arn:aws:iam::{TOOLING}:user/developer"
+    aws.trusts[f"{ROLES}-developer"] = aws.callers[ONE]
     reach = Reach("eu-west-1", aws.endpoint, profiles.config, profiles.credentials)
 
     _, caller = open_session(reach, DEVELOPER, "looking").caller("looking")
@@ -172,9 +173,7 @@ def test_keys_of_a_former_sandbox(settings: Settings, profiles: people.Profiles,
     assert read(profiles.credentials)[RELEASER]["aws_access_key_id"] in aws.keys
 
 
-def test_a_new_role_of_a_person_who_is_there(
-    settings: Settings, profiles: people.Profiles, aws: fake_aws.Aws
-) -> None:
+def test_a_new_role_of_a_person_who_is_there(settings: Settings, profiles: people.Profiles, aws: fake_aws.Aws) -> None:
     """When the configuration lists a person for one more role, that person may take it, with the same keys."""
     people.seed(settings, profiles, aws.endpoint)
     keys = dict(aws.keys)

@@ -111,7 +111,7 @@ def stub(tmp_path: Path) -> Stub:
 def without_scratch(argv: object) -> list[str]:
     """Return a command with its folder for scratch called SCRATCH."""
     assert isinstance(argv, list)
-    folder = next(Path(word).parent for word in argv if word.endswith("/template.json") or word.endswith("packaged.json"))
+    folder = next(Path(word).parent for word in argv if word.endswith(("/template.json", "/packaged.json")))
     return [word.replace(str(folder), "SCRATCH") for word in argv]
 
 
@@ -184,14 +184,15 @@ def test_secrets_are_in_no_command_and_no_word(stub: Stub) -> None:
     with pytest.raises(BuildError) as packaging:
         stub.package()
 
-    everything = json.dumps([*(run["argv"] for run in stub.runs), stub.said, str(deploying.value), str(packaging.value)])
+    errors = str(deploying.value), str(packaging.value)
+    everything = json.dumps([*(run["argv"] for run in stub.runs), stub.said, errors])
     assert SECRET not in everything
     assert TOKEN not in everything
     assert "CREATE_FAILED AWS::X Y ********" in stub.said[0]
 
 
 def test_a_failed_deployment_quotes_its_cause(stub: Stub) -> None:
-    """A failed deployment quotes the resource that failed first, not those that were cancelled, and SAM's last word."""
+    """A failed deployment quotes the resource that failed first, none that was cancelled, and SAM's last word."""
     stub.prints(FAILED)
     stub.fails_at("deploy")
 
@@ -234,10 +235,11 @@ def test_sams_own_table_is_not_cut() -> None:
         "    pprint_columns(json.loads(sys.argv[1]), width, margin, form, format_args, dict(names))\n"
         "show()\n"
     )
+    argv = (sys.executable, "-c", code, json.dumps(words))
     env = {"PATH": os.defpath, "LANG": "C.UTF-8", "COLUMNS": sam.WIDE}
     said: list[str] = []
 
-    process.run((sys.executable, "-c", code, json.dumps(words)), env, on_line=lambda line: sam.progress(line, said.append))
+    process.run(argv, env, on_line=lambda line: sam.progress(line, said.append))
 
     assert said == ["  " + " ".join([*words[:3], words[3].strip()])]
 

@@ -12,6 +12,7 @@ from lockstep.errors import DeployError, GateError, IdentityError
 from lockstep.model import (
     Change,
     DeployStack,
+    Environment,
     Outcome,
     Plan,
     Release,
@@ -61,13 +62,14 @@ def target(world: World) -> Target:
     return Target(caller, FakeStacks(world, TEST), FakeFunctions(world), FakeSam(world, TEST))
 
 
-def planned(world: World, release: Release) -> Plan:
+def planned(world: World, release: Release, environment: Environment | None = None) -> Plan:
     """Return the plan that brings test to a release, from what runs in the world."""
+    environment = environment or an_environment()
     services = tuple(a_service(build.name) for build in release.services)
     names, opened = some_names(), target(world)
     running = tuple(execute.running(s.name, names.service_stack("test", s.name), (), opened) for s in services)
     return plan.deploy(
-        an_environment(), release, services, running, names, {service.name: frozenset() for service in services}
+        environment, release, services, running, names, {service.name: frozenset() for service in services}
     )
 
 
@@ -219,3 +221,77 @@ def test_success_is_checked() -> None:
         "  answer: HelloFunction does not run the digest that the release names\n"
         "  next: invoke status"
     )
+
+
+@dataclass
+class GaveUp(FakeSam):
+    """A SAM that gives up on a stack and leaves it in `status`, deployed as far as `tagged` says."""
+
+    status: str = "UPDATE_COMPLETE"
+    tagged: bool = True
+
+    def deploy(
+        self,
+        *,
+        stack: StackName,
+        template: bytes,
+        repositories: Mapping[str, str],
+        parameters: tuple[tuple[str, str], ...],
+        tags: tuple[tuple[str, str], ...],
+        say: Say,
+    ) -> None:
+        """Deploy, and report a failure."""
+        before = self.world.stacks.get((self.account, stack))
+        super().deploy(
+            stack=stack, template=template, repositories=repositories, parameters=parameters, tags=tags, say=say
+        )
+        state = self.world.stacks[self.account, stack]
+        kept = state if self.tagged or before is None else before
+        self.world.stacks[self.account, stack] = replace(kept, status=self.status)
+        raise DeployError(f"deploying {stack}", "sam lost it", "invoke status")
+
+
+def test_sam_that_gives_up_on_a_stack_that_ends_well() -> None:
+    """Where SAM reports a failure and the account says that the stack is as it should be, the account is right."""
+    world = World()
+    opened = replace(target(world), sam=GaveUp(world, TEST))
+
+    outcome, said = run(world, planned(world, a_release(published(world))), opened)
+
+    assert outcome.exit_code == 0
+    assert said[2] == "hello: sam reported a failure, but the stack is UPDATE_COMPLETE with this release"
+
+
+@pytest.mark.parametrize(
+    ("status", "answer", "cure"),
+    [
+        ("UPDATE_ROLLBACK_COMPLETE", "sam lost it", "invoke status"),
+        ("REVIEW_IN_PROGRESS", "sam lost it", "invoke status"),
+        (
+            "UPDATE_IN_PROGRESS",
+            "sam lost it | the stack goes on: UPDATE_IN_PROGRESS",
+            "wait, then invoke status",
+        ),
+    ],
+)
+def test_sam_that_gives_up(status: str, answer: str, cure: str) -> None:
+    """Where SAM reports a failure and the stack did not end well, the failure stands, with what the stack does."""
+    world = World()
+    opened = replace(target(world), sam=GaveUp(world, TEST, status=status))
+
+    outcome, _ = run(world, planned(world, a_release(published(world))), opened)
+
+    assert str(outcome.services[0].error) == (f"error: deploying shop-test-hello\n  answer: {answer}\n  next: {cure}")
+
+
+def test_a_failed_change_of_settings_is_a_failure() -> None:
+    """Where only parameters or tags were to change and SAM failed, the release that runs already is no success."""
+    world = World()
+    release = a_release(published(world))
+    run(world, planned(world, release))
+    steps = planned(world, release, an_environment(tags=(("Stage", "test"),)))
+    opened = replace(target(world), sam=GaveUp(world, TEST, tagged=False))
+
+    outcome, _ = run(world, steps, opened)
+
+    assert (outcome.services[0].result, outcome.exit_code) == (Result.FAILED, 6)

@@ -72,6 +72,15 @@ def test_a_packaged_template_is_read() -> None:
     assert making.read_template(store, build) == b"template"
 
 
+def test_parameters_are_those_of_the_release() -> None:
+    """The parameters that a deployment may set are those of the release's own templates."""
+    content = b'{"Resources": {}, "Parameters": {"LogLevel": {}, "Size": {}}}'
+    build = a_build(template_sha256=canonical.sha256(content))
+    store = FakeStore(World(files={names.template_key(build.template_sha256): content}))
+
+    assert making.declared_parameters(store, (build,)) == {"hello": {"LogLevel", "Size"}}
+
+
 @pytest.mark.parametrize(
     ("files", "said"),
     [

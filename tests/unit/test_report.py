@@ -211,3 +211,42 @@ def test_hashes_are_shortened_for_people() -> None:
 def test_tables_without_rows() -> None:
     """A table without rows is its head."""
     assert report.table(("A", "B"), []) == ("A  B",)
+
+
+def test_failures_of_an_outcome() -> None:
+    """Everything that failed in an outcome is told with its error: first the stacks, then the smoke tests."""
+    outcome = Outcome(
+        PLAN,
+        (
+            ServiceOutcome("hello", Result.CREATED, 1.0),
+            ServiceOutcome("orders", Result.FAILED, 1.0, DeployError("deploying", "no", "again")),
+        ),
+        (
+            SmokeOutcome("hello", "greets", passed=True),
+            SmokeOutcome("hello", "parts", passed=False, difference="answer is 1, expected 2"),
+        ),
+    )
+
+    assert report.failures(outcome) == (
+        "error: deploying\n  answer: no\n  next: again",
+        (
+            "error: smoke test 'parts' of hello in test\n"
+            "  answer: answer is 1, expected 2\n"
+            "  next: mend the service or its smoke.json; to repeat the test: invoke smoke --env test"
+        ),
+    )
+
+
+def test_errors_in_a_table() -> None:
+    """An error in a table is one line of what it says, as far as it says it."""
+    errors = (
+        DeployError("doing x", "no:\n  really", "try y"),
+        DeployError("doing x", cure="try y"),
+        DeployError("doing x"),
+    )
+
+    assert [report.on_one_line(error) for error in errors] == [
+        "doing x: no: really. try y",
+        "doing x. try y",
+        "doing x",
+    ]

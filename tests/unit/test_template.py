@@ -92,6 +92,13 @@ NO_RESOURCES = "it has no Resources; next: see services/hello/template.yaml"
             "Resources.A.Metadata.DockerBuildArgs is not a mapping",
         ),
         ("Resources: {A: {B: .nan}}", "Out of range float values are not JSON compliant"),
+        (
+            "? [a]\n: b",
+            (
+                'while constructing a mapping in "<unicode string>", line 1, column 1: ? [a] ^ '
+                'found unhashable key in "<unicode string>", line 1, column 3: ? [a] ^'
+            ),
+        ),
         ("Resources: {A: !!int x}", "invalid literal for int() with base 10: 'x'"),
         ("Resources: &a {A: *a}", "Circular reference detected"),
         ("\0", 'unacceptable character #x0000: special characters are not allowed in "<unicode string>", position 0'),
