@@ -9,66 +9,75 @@ from pathlib import Path
 import nox
 
 nox.needs_version = ">=2025.2.9"
-nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.default_venv_backend = "virtualenv"
 nox.options.reuse_existing_virtualenvs = True
 nox.options.sessions = ("lint", "types", "rules", "unit", "templates", "service", "sandbox", "e2e", "coverage")
 
 ROOT = Path(__file__).parent
-VENV = ROOT / ".venv"
 SERVICES = sorted(path.parent.name for path in (ROOT / "services").glob("*/tests"))
 LINTED = ("lockstep", "tasks.py", "noxfile.py", "tests", "services")
+# Three environments, each made once from its lock file and kept: a person's, the sessions', the embedded AWS's.
+PERSON, SESSIONS, EMULATOR = ".venv", ".nox/dev", ".nox/emulator"
+LOCKS = {PERSON: "run", SESSIONS: "dev", EMULATOR: "sandbox"}
 
 
-def _install(session: nox.Session, lock: str = "dev") -> None:
-    """Install what a lock file names, all of it and nothing else, every package checked against its hash."""
-    session.install("--no-deps", "--require-hashes", "-r", f"requirements/{lock}.txt")
+def _environment(session: nox.Session, folder: str) -> Path:
+    """Ensure one of the three environments and return where its tools are; every package is checked by its hash."""
+    venv, lock = ROOT / folder, f"requirements/{LOCKS[folder]}.txt"
+    python, mark, wanted = venv / "bin" / "python", venv / "installed.txt", (ROOT / lock).read_text()
+    if not (mark.is_file() and mark.read_text() == wanted and python.exists()):
+        session.log(f"Install {lock} into {folder}/")
+        session.run(sys.executable, "-m", "venv", "--clear", str(venv), external=True)
+        install = ("install", "-q", "--disable-pip-version-check", "--no-deps", "--require-hashes", "-r", lock)
+        session.run(str(python), "-m", "pip", *install, external=True)
+        mark.write_text(wanted)
+    return venv / "bin"
+
+
+def _run(session: nox.Session, tool: str, *argv: str, env: dict[str, str] | None = None) -> None:
+    """Run a tool of the sessions' environment."""
+    session.run(str(_environment(session, SESSIONS) / tool), *argv, env=env, external=True)
 
 
 def _pytest(session: nox.Session, *paths: str, env: dict[str, str] | None = None) -> None:
     """Run tests and keep what they covered for the coverage session."""
-    report = ROOT / "reports" / f"{session.name}.xml"
-    argv = ("coverage", "run", "-m", "pytest", f"--junit-xml={report}", *paths, *session.posargs)
-    session.run(*argv, env={"COVERAGE_FILE": f".coverage.{session.name}", **(env or {})})
+    argv = ("-m", "pytest", f"--junit-xml=reports/{session.name}.xml", *paths, *session.posargs)
+    _run(session, "coverage", "run", *argv, env={"COVERAGE_FILE": f".coverage.{session.name}", **(env or {})})
 
 
-@nox.session
+@nox.session(venv_backend="none")
 def lint(session: nox.Session) -> None:
     """Style, and the style of the docstrings."""
-    _install(session)
-    session.run("ruff", "check", *LINTED)
-    session.run("ruff", "format", "--check", *LINTED)
+    _run(session, "ruff", "check", *LINTED)
+    _run(session, "ruff", "format", "--check", *LINTED)
 
 
-@nox.session
+@nox.session(venv_backend="none")
 def types(session: nox.Session) -> None:
     """Types, strictly."""
-    _install(session)
-    session.run("mypy")
+    _run(session, "mypy")
 
 
-@nox.session
+@nox.session(venv_backend="none")
 def rules(session: nox.Session) -> None:
     """The never-rules of the design."""
-    _install(session)
-    session.run("pytest", "tests/rules", *session.posargs)
+    _run(session, "pytest", "tests/rules", *session.posargs)
 
 
-@nox.session
+@nox.session(venv_backend="none")
 def unit(session: nox.Session) -> None:
     """The pure rooms, the adapters, and whole tasks on fakes."""
-    _install(session)
     _pytest(session, "tests/unit", "tests/adapters", "tests/journeys")
 
 
-@nox.session
+@nox.session(venv_backend="none")
 def templates(session: nox.Session) -> None:
     """The account templates and the services' templates."""
-    _install(session)
     services = sorted(str(path) for path in (ROOT / "services").glob("*/template.yaml"))
-    session.run("cfn-lint", *sorted(str(path) for path in (ROOT / "infra").glob("*.yaml")), *services)
+    _run(session, "cfn-lint", *sorted(str(path) for path in (ROOT / "infra").glob("*.yaml")), *services)
     for service in services:
-        session.run("sam", "validate", "--lint", "--template", service, "--region", _region(), env=_no_account())
-    session.run("pytest", "tests/templates", *session.posargs)
+        _run(session, "sam", "validate", "--lint", "--template", service, "--region", _region(), env=_no_account())
+    _run(session, "pytest", "tests/templates", *session.posargs)
 
 
 @nox.session
@@ -84,39 +93,31 @@ def service(session: nox.Session, name: str) -> None:
     session.run(*argv, env={"PYTHONPATH": ":".join(str(path) for path in code)})
 
 
-@nox.session
+@nox.session(venv_backend="none")
 def sandbox(session: nox.Session) -> None:
     """The embedded AWS: that it is mended where it was not like AWS, and holds to IAM. Needs no Docker."""
-    _install(session)
-    inner = ROOT / ".nox" / "emulator"
-    session.run("python", "-m", "venv", str(inner))
-    python = inner / "bin" / "python"
-    install = ("-m", "pip", "install", "-q", "--no-deps", "--require-hashes", "-r", "requirements/sandbox.txt")
-    session.run(str(python), *install, external=True)
+    python = _environment(session, EMULATOR) / "python"
     _pytest(session, "tests/sandbox", env={"LOCKSTEP_SANDBOX_PYTHON": str(python)})
 
 
-@nox.session
+@nox.session(venv_backend="none")
 def e2e(session: nox.Session) -> None:
     """The whole flow, on the real Docker engine and the real SAM CLI. A missing engine is a failure."""
-    _install(session)
     _pytest(session, "tests/e2e")
 
 
-@nox.session
+@nox.session(venv_backend="none")
 def coverage(session: nox.Session) -> None:
     """What all the sessions before covered: every branch of the pure rooms, nine tenths of all."""
-    _install(session)
-    session.run("coverage", "combine")
+    _run(session, "coverage", "combine")
     pure = ("model", "names", "plan", "report", "release", "template", "smoke", "canonical", "errors", "settings")
-    session.run("coverage", "report", "--fail-under=100", "--include", ",".join(f"lockstep/{p}.py" for p in pure))
-    session.run("coverage", "report", "--fail-under=90")
+    _run(session, "coverage", "report", "--fail-under=100", "--include", ",".join(f"lockstep/{p}.py" for p in pure))
+    _run(session, "coverage", "report", "--fail-under=90")
 
 
 @nox.session(venv_backend="none")
 def demo(session: nox.Session) -> None:
     """The main job from nothing: a sandbox with three accounts, a service, test, then prod. Leaves .venv/."""
-    _environment(session)
     say = session.log
     say("1/6  Start the AWS of this machine: three accounts that enforce IAM, and a Docker engine if there is none.")
     _invoke(session, "sandbox.start")
@@ -153,33 +154,10 @@ def lock(session: nox.Session) -> None:
                         source.name, "--output-file", source.with_suffix(".txt").name, external=True)  # fmt: skip
 
 
-def _environment(session: nox.Session) -> None:
-    """Ensure .venv/, with the tasks' requirements in it."""
-    python = VENV / "bin" / "python"
-    wanted = (ROOT / "requirements" / "run.txt").read_text()
-    mark = VENV / "installed.txt"
-    if mark.is_file() and mark.read_text() == wanted and python.exists():
-        return
-    session.log("Install the tasks into .venv/ (requirements/run.txt)")
-    session.run(sys.executable, "-m", "venv", "--clear", str(VENV), external=True)
-    install = (
-        "-m",
-        "pip",
-        "install",
-        "-q",
-        "--disable-pip-version-check",
-        "--no-deps",
-        "--require-hashes",
-        "-r",
-        "requirements/run.txt",
-    )
-    session.run(str(python), *install, external=True)
-    mark.write_text(wanted)
-
-
 def _invoke(session: nox.Session, *argv: str, silent: bool = False) -> str:
     """Run a task of .venv/; with `silent`, return its stdout."""
-    answer = session.run(str(VENV / "bin" / "invoke"), *argv, external=True, silent=silent, stderr=None)
+    invoke = _environment(session, PERSON) / "invoke"
+    answer = session.run(str(invoke), *argv, external=True, silent=silent, stderr=None)
     return str(answer)
 
 

@@ -173,7 +173,7 @@ class Images:
             said = self._docker.api.import_image_from_stream(
                 tar, repository=repository, tag=name, changes=list(changes)
             )
-            lines = (json.loads(line) for line in said.splitlines())
+            lines = (json.loads(line) for line in said.splitlines() if line.strip())
             _follow(lines, lambda _line: None, lambda words: BuildError(tried, words, "invoke doctor"))
         except _FAILURES as error:
             raise BuildError(tried, _words(error), "invoke doctor") from error

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.adapters import outside as an_outside
 
 
 @pytest.fixture
@@ -19,3 +22,10 @@ def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     return home
+
+
+@pytest.fixture
+def outside(tmp_path: Path) -> Iterator[an_outside.Outside]:
+    """Have a sandbox that runs, with its people and the roles that bootstrap makes."""
+    with an_outside.running(tmp_path) as found:
+        yield found

@@ -143,6 +143,7 @@ def test_which_images_run(engine: fake_engine.Engine, images: Images) -> None:
 def test_a_pull(engine: fake_engine.Engine, images: Images, status: int, *, pulled: bool) -> None:
     """A pull tells whether the image can be had."""
     engine.answers["POST /images/create"] = (status, ({"status": "x"},) if pulled else {"message": "not found"})
+    engine.answers[f"GET /images/{TAG}/json"] = (200, {"Id": "sha256:1"})
 
     assert images.pull(TAG) is pulled
 

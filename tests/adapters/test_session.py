@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from lockstep.aws.session import Reach, Session, open_session
 from lockstep.errors import IdentityError, UnavailableError
 from lockstep.model import AccountId

@@ -1,83 +1,24 @@
-"""Wiring: what is opened, as whom, and what stops it; on a tiny AWS that stands where the sandbox's would."""
+"""Wiring: which AWS is meant, what stops a run before anything is opened, and what the tooling account gets."""
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from lockstep.aws.cloudformation import Stacks
 from lockstep.aws.ecr import Registry
-from lockstep.aws.lambda_ import Functions
 from lockstep.aws.s3 import Bucket
 from lockstep.errors import ConfigError, IdentityError, UnavailableError
 from lockstep.images import Images
-from lockstep.model import AccountId
 from lockstep.sam import Sam
-from lockstep.testing import PROD, SETTINGS, TEST, TOOLING
-from lockstep.wiring import RealWiring
-from tests.adapters import fake_aws
+from lockstep.testing import SETTINGS, TOOLING
+from tests.adapters.outside import DEVELOPER, RELEASER, SANDBOX, Outside, wiring, write
 
 SERVICES = Path(__file__).parents[2] / "services"
-NAMES = ("developer", "releaser", "tooling-admin", "test-admin", "stranger")
-SANDBOX = SETTINGS.replace("[tooling]", "[sandbox]\n[tooling]")
-DEVELOPER, RELEASER = f"arn:aws:iam::{TOOLING}:user/developer", f"arn:aws:iam::{TOOLING}:user/releaser"
-CI = f"arn:aws:sts::{TOOLING}:assumed-role/shop-deployer-test/AWSCodeBuild-1"
-ELSEWHERE = "arn:aws:iam::999999999999:user/stranger"
-ROLE = "arn:aws:iam::{}:role/shop-{}"
-AS_DEPLOYER = f"arn:aws:sts::{TOOLING}:assumed-role/shop-deployer-test/developer"
 
 pytestmark = pytest.mark.usefixtures("alone")
-
-
-@dataclass
-class Outside:
-    """A working tree whose sandbox runs."""
-
-    root: Path
-    aws: fake_aws.Aws
-
-    def wiring(self, profile: str | None = None, **environ: str) -> RealWiring:
-        """Open the outside as somebody."""
-        return wiring(self.root, profile, environ)
-
-
-def wiring(root: Path, profile: str | None = None, environ: Mapping[str, str] | None = None) -> RealWiring:
-    """Return the wiring of a tree, on a machine without an engine."""
-    found = {"PATH": os.environ["PATH"], "HOME": str(root), "DOCKER_HOST": "unix:///nowhere.sock", **(environ or {})}
-    return RealWiring(root, profile=profile, environ=found)
-
-
-def write(root: Path, file: str, text: str) -> Path:
-    """Write a file of the working tree, and return the tree."""
-    (root / file).parent.mkdir(parents=True, exist_ok=True)
-    (root / file).write_text(text)
-    return root
-
-
-@pytest.fixture
-def outside(tmp_path: Path) -> Iterator[Outside]:
-    """Have a sandbox that runs, with its people and the roles that bootstrap makes."""
-    with fake_aws.running() as aws:
-        write(tmp_path, "infra/sandbox.toml", SANDBOX)
-        home = ".lockstep/sandbox"
-        write(tmp_path, f"{home}/server.json", json.dumps({"port": aws.port, "pid": os.getpid()}))
-        write(tmp_path, f"{home}/aws/config", "".join(f"[profile {name}]\n" for name in NAMES))
-        keys = [f"[{name}]\naws_access_key_id = {name}\naws_secret_access_key = secret\n" for name in NAMES]
-        write(tmp_path, f"{home}/aws/credentials", "".join(keys))
-        callers = (DEVELOPER, RELEASER, f"arn:aws:iam::{TOOLING}:root", f"arn:aws:iam::{TEST}:root", ELSEWHERE)
-        aws.callers |= dict(zip(NAMES, callers, strict=True))
-        aws.trusts = {
-            ROLE.format(TOOLING, "deployer-test"): DEVELOPER,
-            ROLE.format(TEST, "deploy-test"): AS_DEPLOYER,
-            ROLE.format(TEST, "status-test"): DEVELOPER,
-        }
-        yield Outside(tmp_path, aws)
 
 
 def test_which_aws_the_sandbox(tmp_path: Path) -> None:
@@ -207,103 +148,6 @@ def test_what_sam_gets(outside: Outside) -> None:
         "SAM_CLI_POLL_DELAY": "0.05",
         "PYTHONUTF8": "1",
     }
-
-
-def test_a_deployer(outside: Outside) -> None:
-    """A deployment goes by the deployer role to the environment's deploy role, and hands SAM the execution role."""
-    releases, target = outside.wiring().deployer("test")
-
-    assert isinstance(target.sam, Sam)
-    assert isinstance(target.stacks, Stacks)
-    assert isinstance(target.functions, Functions)
-    assert releases.caller == AS_DEPLOYER
-    assert target.caller == f"arn:aws:sts::{TEST}:assumed-role/shop-deploy-test/developer"
-    assert (target.stacks.account, target.functions.account, target.sam.account) == (TEST, TEST, TEST)
-    assert target.sam.role == f"arn:aws:iam::{TEST}:role/shop-execution-test"
-    assert target.sam.prefix == f"environments/{TEST}"
-    assert outside.aws.callers[target.sam.env["AWS_ACCESS_KEY_ID"]] == target.caller
-
-
-def test_a_job_that_is_the_deployer(outside: Outside) -> None:
-    """A job that runs as the deployer role already, as in CodeBuild, takes no role in the tooling account."""
-    outside.aws.callers["developer"] = CI
-    outside.aws.trusts = {ROLE.format(TEST, "deploy-test"): CI}
-
-    releases, target = outside.wiring().deployer("test")
-
-    assert releases.caller == CI
-    assert target.caller == f"arn:aws:sts::{TEST}:assumed-role/shop-deploy-test/AWSCodeBuild-1"
-
-
-def test_a_caller_who_may_not_deploy(outside: Outside) -> None:
-    """Who is not listed for an environment is stopped, and told where to be listed."""
-    with pytest.raises(IdentityError) as caught:
-        outside.wiring("releaser").deployer("test")
-
-    role = ROLE.format(TOOLING, "deployer-test")
-    assert str(caught.value) == (
-        f"error: assuming {role} as {RELEASER}\n"
-        f"  answer: AccessDenied: User: {RELEASER} is not authorized to perform: sts:AssumeRole on resource: {role}\n"
-        "  next: have test.deployers in infra/sandbox.toml name you, then invoke bootstrap"
-    )
-
-
-def test_an_environment_that_does_not_trust_us(outside: Outside) -> None:
-    """An environment whose role does not trust the deployer stops a deployment, and both roles are named."""
-    del outside.aws.trusts[ROLE.format(TEST, "deploy-test")]
-
-    with pytest.raises(IdentityError) as caught:
-        outside.wiring().deployer("test")
-
-    deploy, deployer = ROLE.format(TEST, "deploy-test"), ROLE.format(TOOLING, "deployer-test")
-    assert caught.value.tried == f"assuming {deploy} as {AS_DEPLOYER}"
-    assert caught.value.cure == f"invoke bootstrap, which makes {deploy} trust {deployer}"
-
-
-def test_an_environment_that_is_unknown(outside: Outside) -> None:
-    """An environment that the configuration does not name is an error before anybody is asked."""
-    with pytest.raises(ConfigError, match="unknown environment 'tets'"):
-        outside.wiring().deployer("tets")
-
-
-def test_a_reader(outside: Outside) -> None:
-    """Who looks at an environment does so in a role that changes nothing."""
-    target = outside.wiring().reader("test")
-
-    assert target.caller == f"arn:aws:sts::{TEST}:assumed-role/shop-status-test/developer"
-
-
-@pytest.mark.parametrize("account", [TOOLING, TEST])
-def test_an_administrator(outside: Outside, account: AccountId) -> None:
-    """Each account is set up by its own administrator."""
-    stacks = outside.wiring().admin(account)
-
-    assert isinstance(stacks, Stacks)
-    assert (stacks.account, stacks.poll) == (account, 0.05)
-
-
-def test_an_administrator_of_another_account(outside: Outside) -> None:
-    """An administrator's profile that leads to another account sets up nothing."""
-    keys = "[prod-admin]\naws_access_key_id = test-admin\naws_secret_access_key = secret\n"
-    write(outside.root, ".lockstep/sandbox/aws/config", "[profile prod-admin]\n")
-    write(outside.root, ".lockstep/sandbox/aws/credentials", keys)
-
-    with pytest.raises(IdentityError, match=f"opening prod with profile prod-admin: .* says account {PROD}"):
-        outside.wiring().admin(PROD)
-
-
-def test_no_administrator(outside: Outside) -> None:
-    """An account without an administrator's profile is an error that names what to set."""
-    write(outside.root, "infra/sandbox.toml", SANDBOX.replace('admin_profile = "prod-admin"\n', ""))
-
-    with pytest.raises(IdentityError) as caught:
-        outside.wiring().admin(PROD)
-
-    assert str(caught.value) == (
-        f"error: opening account {PROD} to bootstrap prod\n"
-        "  answer: infra/sandbox.toml names no admin_profile for it\n"
-        "  next: set admin_profile of prod"
-    )
 
 
 def test_real_accounts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,114 @@
+"""Wiring: through which roles an environment is opened, for a deployment, for a look and for bootstrap."""
+
+from __future__ import annotations
+
+import pytest
+
+from lockstep.aws.cloudformation import Stacks
+from lockstep.aws.lambda_ import Functions
+from lockstep.errors import ConfigError, IdentityError
+from lockstep.model import AccountId
+from lockstep.sam import Sam
+from lockstep.testing import PROD, TEST, TOOLING
+from tests.adapters.outside import AS_DEPLOYER, RELEASER, ROLE, SANDBOX, Outside, write
+
+CI = f"arn:aws:sts::{TOOLING}:assumed-role/shop-deployer-test/AWSCodeBuild-1"
+
+pytestmark = pytest.mark.usefixtures("alone")
+
+
+def test_a_deployer(outside: Outside) -> None:
+    """A deployment goes by the deployer role to the environment's deploy role, and hands SAM the execution role."""
+    releases, target = outside.wiring().deployer("test")
+
+    assert isinstance(target.sam, Sam)
+    assert isinstance(target.stacks, Stacks)
+    assert isinstance(target.functions, Functions)
+    assert releases.caller == AS_DEPLOYER
+    assert target.caller == f"arn:aws:sts::{TEST}:assumed-role/shop-deploy-test/developer"
+    assert (target.stacks.account, target.functions.account, target.sam.account) == (TEST, TEST, TEST)
+    assert target.sam.role == f"arn:aws:iam::{TEST}:role/shop-execution-test"
+    assert target.sam.prefix == f"environments/{TEST}"
+    assert outside.aws.callers[target.sam.env["AWS_ACCESS_KEY_ID"]] == target.caller
+
+
+def test_a_job_that_is_the_deployer(outside: Outside) -> None:
+    """A job that runs as the deployer role already, as in CodeBuild, takes no role in the tooling account."""
+    outside.aws.callers["developer"] = CI
+    outside.aws.trusts = {ROLE.format(TEST, "deploy-test"): CI}
+
+    releases, target = outside.wiring().deployer("test")
+
+    assert releases.caller == CI
+    assert target.caller == f"arn:aws:sts::{TEST}:assumed-role/shop-deploy-test/AWSCodeBuild-1"
+
+
+def test_a_caller_who_may_not_deploy(outside: Outside) -> None:
+    """Who is not listed for an environment is stopped, and told where to be listed."""
+    with pytest.raises(IdentityError) as caught:
+        outside.wiring("releaser").deployer("test")
+
+    role = ROLE.format(TOOLING, "deployer-test")
+    assert str(caught.value) == (
+        f"error: assuming {role} as {RELEASER}\n"
+        f"  answer: AccessDenied: User: {RELEASER} is not authorized to perform: sts:AssumeRole on resource: {role}\n"
+        "  next: have test.deployers in infra/sandbox.toml name you, then invoke bootstrap"
+    )
+
+
+def test_an_environment_that_does_not_trust_us(outside: Outside) -> None:
+    """An environment whose role does not trust the deployer stops a deployment, and both roles are named."""
+    del outside.aws.trusts[ROLE.format(TEST, "deploy-test")]
+
+    with pytest.raises(IdentityError) as caught:
+        outside.wiring().deployer("test")
+
+    deploy, deployer = ROLE.format(TEST, "deploy-test"), ROLE.format(TOOLING, "deployer-test")
+    assert caught.value.tried == f"assuming {deploy} as {AS_DEPLOYER}"
+    assert caught.value.cure == f"invoke bootstrap, which makes {deploy} trust {deployer}"
+
+
+def test_an_environment_that_is_unknown(outside: Outside) -> None:
+    """An environment that the configuration does not name is an error before anybody is asked."""
+    with pytest.raises(ConfigError, match="unknown environment 'tets'"):
+        outside.wiring().deployer("tets")
+
+
+def test_a_reader(outside: Outside) -> None:
+    """Who looks at an environment does so in a role that changes nothing."""
+    target = outside.wiring().reader("test")
+
+    assert target.caller == f"arn:aws:sts::{TEST}:assumed-role/shop-status-test/developer"
+
+
+@pytest.mark.parametrize("account", [TOOLING, TEST])
+def test_an_administrator(outside: Outside, account: AccountId) -> None:
+    """Each account is set up by its own administrator."""
+    stacks = outside.wiring().admin(account)
+
+    assert isinstance(stacks, Stacks)
+    assert (stacks.account, stacks.poll) == (account, 0.05)
+
+
+def test_an_administrator_of_another_account(outside: Outside) -> None:
+    """An administrator's profile that leads to another account sets up nothing."""
+    keys = "[prod-admin]\naws_access_key_id = test-admin\naws_secret_access_key = secret\n"
+    write(outside.root, ".lockstep/sandbox/aws/config", "[profile prod-admin]\n")
+    write(outside.root, ".lockstep/sandbox/aws/credentials", keys)
+
+    with pytest.raises(IdentityError, match=f"opening prod with profile prod-admin: .* says account {PROD}"):
+        outside.wiring().admin(PROD)
+
+
+def test_no_administrator(outside: Outside) -> None:
+    """An account without an administrator's profile is an error that names what to set."""
+    write(outside.root, "infra/sandbox.toml", SANDBOX.replace('admin_profile = "prod-admin"\n', ""))
+
+    with pytest.raises(IdentityError) as caught:
+        outside.wiring().admin(PROD)
+
+    assert str(caught.value) == (
+        f"error: opening account {PROD} to bootstrap prod\n"
+        "  answer: infra/sandbox.toml names no admin_profile for it\n"
+        "  next: set admin_profile of prod"
+    )
