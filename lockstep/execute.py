@@ -108,14 +108,7 @@ def _deploy(step: DeployStack, steps: Plan, target: Target, store: Store, clock:
 def _bring(step: DeployStack, template: bytes, target: Target, say: Say) -> None:
     """Let SAM deploy; where it reports a failure, ask the account, since SAM also gives up on stacks that end well."""
     try:
-        target.sam.deploy(
-            stack=step.stack,
-            template=template,
-            repositories={name: ref.repository for name, ref in step.build.images},
-            parameters=step.parameters,
-            tags=step.tags,
-            say=say,
-        )
+        target.sam.deploy(step, template, say)
     except DeployError as error:
         now = running(step.service, step.stack, (), target)
         status = now.status or "gone"

@@ -11,6 +11,7 @@ from lockstep.model import (
     AccountId,
     Architecture,
     Commit,
+    DeployStack,
     Digest,
     ImageFunction,
     ImageRef,
@@ -138,16 +139,7 @@ class Functions(Protocol):
 class Sam(Protocol):
     """SAM's deployment with one environment's credentials."""
 
-    def deploy(
-        self,
-        *,
-        stack: StackName,
-        template: bytes,
-        repositories: Mapping[str, str],
-        parameters: tuple[tuple[str, str], ...],
-        tags: tuple[tuple[str, str], ...],
-        say: Say,
-    ) -> None:
+    def deploy(self, step: DeployStack, template: bytes, say: Say) -> None:
         """Create or update the stack and wait; raises DeployError."""
 
 

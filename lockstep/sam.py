@@ -9,13 +9,13 @@ from __future__ import annotations
 import re
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from lockstep import process
 from lockstep.errors import BuildError, ConfigError, DeployError
-from lockstep.model import StackName
+from lockstep.model import DeployStack
 from lockstep.names import ARTIFACTS_PREFIX
 from lockstep.ports import Say
 
@@ -39,40 +39,29 @@ def package_argv(
     return (
         "sam", "package", "--template-file", str(template), "--s3-bucket", bucket, "--s3-prefix", ARTIFACTS_PREFIX,
         "--output-template-file", str(out), "--use-json", "--region", region, "--no-progressbar",
-        *image_repository(repositories),
+        *image_repository(repositories.values()),
     )  # fmt: skip
 
 
-def deploy_argv(
-    *,
-    template: Path,
-    stack: StackName,
-    bucket: str,
-    prefix: str,
-    region: str,
-    role: str,
-    repositories: Mapping[str, str],
-    parameters: tuple[tuple[str, str], ...],
-    tags: tuple[tuple[str, str], ...],
-) -> tuple[str, ...]:
+def deploy_argv(template: Path, step: DeployStack, bucket: str, prefix: str, region: str, role: str) -> tuple[str, ...]:
     """Return the command that brings a stack to a packaged template, made by the execution role."""
     return (
-        "sam", "deploy", "--template-file", str(template), "--stack-name", stack,
-        "--s3-bucket", bucket, "--s3-prefix", prefix, "--region", region, "--role-arn", role,
+        "sam", "deploy", "--template-file", str(template), "--stack-name", step.stack,
+        "--s3-bucket", bucket, "--s3-prefix", f"{prefix}/{step.stack}", "--region", region, "--role-arn", role,
         "--capabilities", "CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND",
         "--no-confirm-changeset", "--no-fail-on-empty-changeset", "--no-progressbar",
-        *image_repository(repositories),
-        *(("--parameter-overrides", *(override(*p) for p in parameters)) if parameters else ()),
-        *(("--tags", *(tag(*t) for t in tags)) if tags else ()),
+        *image_repository(ref.repository for _, ref in step.build.images),
+        *(("--parameter-overrides", *(override(*p) for p in step.parameters)) if step.parameters else ()),
+        *(("--tags", *(tag(*t) for t in step.tags)) if step.tags else ()),
     )  # fmt: skip
 
 
-def image_repository(repositories: Mapping[str, str]) -> tuple[str, ...]:
+def image_repository(repositories: Iterable[str]) -> tuple[str, ...]:
     """Return the option by which SAM wants a repository for image functions.
 
     It must be there although SAM pushes nothing: every image is in its repository already, and named by digest.
     """
-    return ("--image-repository", min(repositories.values())) if repositories else ()
+    return next((("--image-repository", repository) for repository in sorted(repositories)), ())
 
 
 def override(key: str, value: str) -> str:
@@ -133,36 +122,19 @@ class Sam:
             say(f"  packaged {folder.name}")
             return out.read_bytes()
 
-    def deploy(
-        self,
-        *,
-        stack: StackName,
-        template: bytes,
-        repositories: Mapping[str, str],
-        parameters: tuple[tuple[str, str], ...],
-        tags: tuple[tuple[str, str], ...],
-        say: Say,
-    ) -> None:
+    def deploy(self, step: DeployStack, template: bytes, say: Say) -> None:
         """Create or update the stack and wait; SAM's lines go to `say`. Raises DeployError with the first reason."""
         with tempfile.TemporaryDirectory(prefix="lockstep-") as scratch:
             file = Path(scratch) / "template.json"
             file.write_bytes(template)
-            argv = deploy_argv(
-                template=file,
-                stack=stack,
-                bucket=self.bucket,
-                prefix=f"{self.prefix}/{stack}",
-                region=self.region,
-                role=self.role,
-                repositories=repositories,
-                parameters=parameters,
-                tags=tags,
-            )
+            argv = deploy_argv(file, step, self.bucket, self.prefix, self.region, self.role)
             env = {**self.env, "COLUMNS": WIDE}
             ended = process.run(argv, env, cwd=Path(scratch), on_line=lambda line: progress(line, say))
         if ended.status != 0:
             raise DeployError(
-                f"deploying {stack} in account {self.account}, {self.region}", last_words(ended.output), "invoke status"
+                f"deploying {step.stack} in account {self.account}, {self.region}",
+                last_words(ended.output),
+                "invoke status",
             )
 
 

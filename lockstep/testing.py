@@ -19,6 +19,7 @@ from lockstep.model import (
     AccountId,
     Architecture,
     Commit,
+    DeployStack,
     Digest,
     Environment,
     ImageFunction,
@@ -338,26 +339,18 @@ class FakeSam:
     world: World
     account: AccountId
 
-    def deploy(
-        self,
-        *,
-        stack: StackName,
-        template: bytes,
-        repositories: Mapping[str, str],
-        parameters: tuple[tuple[str, str], ...],
-        tags: tuple[tuple[str, str], ...],
-        say: Say,
-    ) -> None:
+    def deploy(self, step: DeployStack, template: bytes, say: Say) -> None:
         """Create or update the stack at once."""
-        self.world.call(f"sam deploy {stack}")
+        self.world.call(f"sam deploy {step.stack}")
         resources = json.loads(template)["Resources"]
-        physical = {name: f"{stack}-{name}" for name in resources}
-        for name in repositories:
+        physical = {name: f"{step.stack}-{name}" for name in resources}
+        for name, _ in step.build.images:
             self.world.running[physical[name]] = ImageRef.parse(resources[name]["Properties"]["ImageUri"]).digest
-        status = "UPDATE_COMPLETE" if (self.account, stack) in self.world.stacks else "CREATE_COMPLETE"
-        state = StackState(status, dict(tags), physical, functions=tuple(repositories), outputs=dict(parameters))
-        self.world.stacks[self.account, stack] = state
-        say(f"  {status} {stack}")
+        status = "UPDATE_COMPLETE" if (self.account, step.stack) in self.world.stacks else "CREATE_COMPLETE"
+        functions = tuple(name for name, _ in step.build.images)
+        state = StackState(status, dict(step.tags), physical, functions, outputs=dict(step.parameters))
+        self.world.stacks[self.account, step.stack] = state
+        say(f"  {status} {step.stack}")
 
 
 @dataclass

@@ -15,7 +15,8 @@ import pytest
 from lockstep import process, sam
 from lockstep.aws.session import Reach, Session
 from lockstep.errors import BuildError, DeployError
-from lockstep.model import StackName
+from lockstep.model import Change, DeployStack, ImageRef, StackName
+from lockstep.testing import a_build, a_digest
 from tests.adapters.stubs import ACCESS, SECRET, TOKEN, a_boto_session
 
 STACK = StackName("shop-test-hello")
@@ -91,8 +92,10 @@ class Stub:
 
     def deploy(self, repositories: Mapping[str, str] = REPOSITORIES, **given: tuple[tuple[str, str], ...]) -> None:
         """Deploy a template."""
+        images = tuple((name, ImageRef(repository, a_digest())) for name, repository in repositories.items())
         values = {"parameters": (), "tags": ()} | given
-        self.sam.deploy(stack=STACK, template=b"TEMPLATE", repositories=repositories, say=self.said.append, **values)
+        step = DeployStack("hello", STACK, Change.UPDATE, "it changed", a_build(images=images), **values)
+        self.sam.deploy(step, b"TEMPLATE", self.said.append)
 
     def package(self) -> bytes:
         """Package a template of the service in `<folder>/hello`."""

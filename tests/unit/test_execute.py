@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import pytest
@@ -192,21 +191,10 @@ def test_an_altered_template_is_not_deployed() -> None:
 class OldImages(FakeSam):
     """A deployment that says it went well and left the old image where it was."""
 
-    def deploy(
-        self,
-        *,
-        stack: StackName,
-        template: bytes,
-        repositories: Mapping[str, str],
-        parameters: tuple[tuple[str, str], ...],
-        tags: tuple[tuple[str, str], ...],
-        say: Say,
-    ) -> None:
+    def deploy(self, step: DeployStack, template: bytes, say: Say) -> None:
         """Deploy, and run another image."""
-        super().deploy(
-            stack=stack, template=template, repositories=repositories, parameters=parameters, tags=tags, say=say
-        )
-        self.world.running[f"{stack}-HelloFunction"] = a_digest("old")
+        super().deploy(step, template, say)
+        self.world.running[f"{step.stack}-HelloFunction"] = a_digest("old")
 
 
 def test_success_is_checked() -> None:
@@ -230,25 +218,14 @@ class GaveUp(FakeSam):
     status: str = "UPDATE_COMPLETE"
     tagged: bool = True
 
-    def deploy(
-        self,
-        *,
-        stack: StackName,
-        template: bytes,
-        repositories: Mapping[str, str],
-        parameters: tuple[tuple[str, str], ...],
-        tags: tuple[tuple[str, str], ...],
-        say: Say,
-    ) -> None:
+    def deploy(self, step: DeployStack, template: bytes, say: Say) -> None:
         """Deploy, and report a failure."""
-        before = self.world.stacks.get((self.account, stack))
-        super().deploy(
-            stack=stack, template=template, repositories=repositories, parameters=parameters, tags=tags, say=say
-        )
-        state = self.world.stacks[self.account, stack]
+        before = self.world.stacks.get((self.account, step.stack))
+        super().deploy(step, template, say)
+        state = self.world.stacks[self.account, step.stack]
         kept = state if self.tagged or before is None else before
-        self.world.stacks[self.account, stack] = replace(kept, status=self.status)
-        raise DeployError(f"deploying {stack}", "sam lost it", "invoke status")
+        self.world.stacks[self.account, step.stack] = replace(kept, status=self.status)
+        raise DeployError(f"deploying {step.stack}", "sam lost it", "invoke status")
 
 
 def test_sam_that_gives_up_on_a_stack_that_ends_well() -> None:
