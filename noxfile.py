@@ -16,9 +16,9 @@ nox.options.sessions = ("lint", "types", "rules", "unit", "templates", "service"
 ROOT = Path(__file__).parent
 SERVICES = sorted(path.parent.name for path in (ROOT / "services").glob("*/tests"))
 LINTED = ("lockstep", "tasks.py", "noxfile.py", "tests", "services")
-# Three environments, each made once from its lock file and kept: a person's, the sessions', the embedded AWS's.
+# Three environments, each made once from its lock file and kept: a person's, the sessions', and the measured sandbox's.
 PERSON, SESSIONS, EMULATOR = ".venv", ".nox/dev", ".nox/emulator"
-LOCKS = {PERSON: "run", SESSIONS: "dev", EMULATOR: "sandbox"}
+LOCKS = {PERSON: "run", SESSIONS: "dev", EMULATOR: "emulator"}
 
 
 def _environment(session: nox.Session, folder: str) -> Path:

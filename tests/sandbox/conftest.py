@@ -178,19 +178,20 @@ def sandbox_python() -> str:
 @pytest.fixture(scope="session")
 def mended(sandbox_python: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """MiniStack with the mends, as the sandbox starts it."""
-    with _served(sandbox_python, "lockstep.sandbox.emulator", tmp_path_factory.mktemp("mended")) as server:
+    measured = ("coverage", "run", "-m", "lockstep.sandbox.emulator")
+    with _served(sandbox_python, measured, tmp_path_factory.mktemp("mended")) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def unmended(sandbox_python: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """MiniStack as it comes."""
-    with _served(sandbox_python, "ministack", tmp_path_factory.mktemp("unmended")) as server:
+    with _served(sandbox_python, ("ministack",), tmp_path_factory.mktemp("unmended")) as server:
         yield server
 
 
 @contextmanager
-def _served(python: str, module: str, folder: Path) -> Iterator[Server]:
+def _served(python: str, module: tuple[str, ...], folder: Path) -> Iterator[Server]:
     port = _free_port()
     env = process.child_environment(
         os.environ,
@@ -204,13 +205,14 @@ def _served(python: str, module: str, folder: Path) -> Iterator[Server]:
         IOT_MTLS_ENABLED="0",
         TMPDIR=str(folder),
         HOME=str(folder),
+        COVERAGE_FILE=str(REPOSITORY / ".coverage.emulator"),
     )
     log = folder / "log"
-    pid = process.start((python, "-m", module), env, log, cwd=folder)
+    pid = process.start((python, "-m", *module), env, log, cwd=REPOSITORY)
     try:
         until(lambda: _is_healthy(port) or not _is_running(pid), "health")
         if not _is_running(pid):
-            pytest.fail(f"{module} did not start:\n{log.read_text(encoding='utf-8')}")
+            pytest.fail(f"{module[-1]} did not start:\n{log.read_text(encoding='utf-8')}")
         yield Server(port)
     finally:
         _end(pid)

@@ -1,7 +1,7 @@
-"""Fakes of every port, and builders with defaults: for our tests and for those of whoever builds on Lockstep.
+"""Fakes of every port.
 
-A World is what the fakes share: the published files, the pushed images, what runs in each account. It behaves like
-the real outside as far as the use cases can tell, in memory and at once.
+A World is what they share: the published files, the pushed images, what runs in each account. It behaves like the
+real outside as far as the use cases can tell, in memory and at once.
 """
 
 from __future__ import annotations
@@ -9,132 +9,19 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
-from lockstep import canonical, ports, release
-from lockstep import settings as settings_room
-from lockstep.errors import BuildError, IdentityError
 from lockstep.model import (
     AccountId,
     Architecture,
-    Commit,
     DeployStack,
     Digest,
-    Environment,
     ImageFunction,
     ImageRef,
-    Release,
-    RunningService,
-    Service,
-    ServiceBuild,
-    SmokeEvent,
     StackName,
 )
-from lockstep.names import Names
 from lockstep.ports import Say, StackState
-
-TOOLING, TEST, PROD = AccountId("111111111111"), AccountId("222222222222"), AccountId("333333333333")
-SETTINGS = f"""
-project = "shop"
-region = "eu-west-1"
-[tooling]
-account = "{TOOLING}"
-profile = "developer"
-admin_profile = "tooling-admin"
-developers = ["arn:aws:iam::{TOOLING}:user/developer"]
-[[environments]]
-name = "test"
-account = "{TEST}"
-admin_profile = "test-admin"
-deployers = ["arn:aws:iam::{TOOLING}:role/shop-developer"]
-[[environments]]
-name = "prod"
-account = "{PROD}"
-admin_profile = "prod-admin"
-"""
-
-
-def a_digest(of: str = "image") -> Digest:
-    """Return the digest of a made-up image."""
-    return Digest("sha256:" + canonical.hash_of(of))
-
-
-def an_image(logical_id: str = "HelloFunction", **changes: object) -> ImageFunction:
-    """Return an image function that is built from app/Dockerfile."""
-    values = {"context": PurePosixPath("app"), "dockerfile": PurePosixPath("Dockerfile")} | changes
-    return ImageFunction(logical_id, **values)  # type: ignore[arg-type]  # the changes are the test's own
-
-
-def a_smoke_event(**changes: object) -> SmokeEvent:
-    """Return a smoke event that expects status 200."""
-    values: dict[str, object] = {
-        "name": "greets",
-        "function": "HelloFunction",
-        "event": {},
-        "expect": {"statusCode": 200},
-    }
-    return SmokeEvent(**(values | changes))  # type: ignore[arg-type]  # the changes are the test's own
-
-
-def a_service(name: str = "hello", **changes: object) -> Service:
-    """Return a service with one image function and one smoke event; its hashes come from its name."""
-    values: dict[str, object] = {
-        "images": (an_image(),),
-        "smoke": (a_smoke_event(),),
-        "source_hash": canonical.hash_of([name, "source"]),
-        "package_hash": canonical.hash_of([name, "package"]),
-        "image_hashes": (("HelloFunction", canonical.hash_of([name, "image"])),),
-    }
-    return Service(name=name, **(values | changes))  # type: ignore[arg-type]  # the changes are the test's own
-
-
-def a_commit(**changes: object) -> Commit:
-    """Return a clean commit on main."""
-    values: dict[str, object] = {"sha": "c0ffee" + "0" * 34, "branch": "main", "dirty": False}
-    return Commit(**(values | changes))  # type: ignore[arg-type]  # the changes are the test's own
-
-
-def a_build(name: str = "hello", **changes: object) -> ServiceBuild:
-    """Return a service's build with one image."""
-    values: dict[str, object] = {
-        "source_hash": canonical.hash_of([name, "source"]),
-        "images": (("HelloFunction", ImageRef(f"registry/shop/{name}/hellofunction", a_digest())),),
-        "template_sha256": canonical.hash_of([name, "template"]),
-    }
-    return ServiceBuild(name=name, **(values | changes))  # type: ignore[arg-type]  # the changes are the test's own
-
-
-def a_release(*builds: ServiceBuild, commit: Commit | None = None) -> Release:
-    """Return the release of some builds, by default one of hello."""
-    return release.make("shop", commit or a_commit(), builds or (a_build(),))
-
-
-def an_environment(**changes: object) -> Environment:
-    """Return the environment test."""
-    values: dict[str, object] = {"name": "test", "account": TEST, "region": "eu-west-1"}
-    return Environment(**(values | changes))  # type: ignore[arg-type]  # the changes are the test's own
-
-
-def some_names() -> Names:
-    """Return the names of the project shop."""
-    return Names("shop", TOOLING, "eu-west-1")
-
-
-def some_settings(text: str = SETTINGS) -> settings_room.Settings:
-    """Return the settings of the project shop."""
-    return settings_room.parse(text, "infra/environments.toml")
-
-
-def what_runs(build: ServiceBuild, **changes: object) -> RunningService:
-    """Return a service that runs a build in test, complete but for its release."""
-    values: dict[str, object] = {
-        "stack": StackName(f"shop-test-{build.name}"),
-        "status": "CREATE_COMPLETE",
-        "template_sha256": build.template_sha256,
-        "images": tuple((name, ref.digest) for name, ref in build.images),
-    }
-    return RunningService(name=build.name, **(values | changes))  # type: ignore[arg-type]  # the changes are the test's own
+from lockstep.testing.builders import a_digest
 
 
 @dataclass
@@ -377,87 +264,3 @@ class FakeSandbox:
     def status(self) -> Mapping[str, str | None]:
         """What runs."""
         return {"endpoint": "http://sandbox" if self.world.sandbox_runs else None}
-
-
-@dataclass
-class FakeWiring:
-    """The outside, in memory. `caller` is who asks; only those in `may_deploy` become an environment's deployer."""
-
-    root: Path
-    as_json: bool = False
-    profile: str | None = None
-    world: World = field(default_factory=World)
-    text: str = SETTINGS
-    catalog: tuple[Service, ...] = field(default_factory=lambda: (a_service(),))
-    checked_out: Commit = field(default_factory=a_commit)
-    may_deploy: tuple[str, ...] = ("test",)
-    clock: ports.Clock = field(default_factory=FakeClock)
-
-    @cached_property
-    def console(self) -> FakeConsole:
-        """Where words and results go."""
-        return FakeConsole(self.as_json)
-
-    def settings(self) -> settings_room.Settings:
-        """The settings that `text` holds."""
-        return some_settings(self.text)
-
-    def which_aws(self) -> str:
-        """One line."""
-        return "AWS: a fake one"
-
-    def services(self) -> tuple[Service, ...]:
-        """The catalog that was set."""
-        return self.catalog
-
-    def commit(self) -> Commit:
-        """The commit that was set."""
-        return self.checked_out
-
-    def tooling(self) -> ports.Tooling:
-        """Open the fake tooling account, unless the world holds an error for the caller's identity."""
-        if "identity" in self.world.fails:
-            raise self.world.fails["identity"]
-        return ports.Tooling(
-            caller=f"arn:aws:sts::{TOOLING}:assumed-role/shop-developer/{self.profile or 'developer'}",
-            images=FakeImages(self.world),
-            registry=FakeRegistry(self.world),
-            store=FakeStore(self.world),
-            packager=FakePackager(self.world),
-        )
-
-    def deployer(self, environment: str) -> tuple[ports.Releases, ports.Target]:
-        """Open an environment, where this caller may deploy to it."""
-        if "identity" in self.world.fails:
-            raise self.world.fails["identity"]
-        if environment not in self.may_deploy and self.profile != "releaser":
-            raise IdentityError(f"assuming the deployer of {environment}", "AccessDenied", "ask who may do this")
-        return ports.Releases("deployer", FakeStore(self.world)), self.reader(environment)
-
-    def reader(self, environment: str) -> ports.Target:
-        """Open an environment to look at it."""
-        account = self.settings().environment(environment).value.account
-        return ports.Target(
-            caller=f"arn:aws:sts::{account}:assumed-role/shop-deploy-{environment}/x",
-            stacks=FakeStacks(self.world, account),
-            functions=FakeFunctions(self.world),
-            sam=FakeSam(self.world, account),
-        )
-
-    def admin(self, account: AccountId) -> ports.AccountStacks:
-        """Open an account as its administrator."""
-        return FakeStacks(self.world, account)
-
-    def sandbox(self) -> ports.Sandbox:
-        """The fake sandbox."""
-        return FakeSandbox(self.world)
-
-    def tools(self) -> tuple[tuple[str, str | None, str], ...]:
-        """One tool that is there; the engine, where the world does not say it is down."""
-        engine = None if "engine" in self.world.fails else "20.10"
-        return (("python", "3.13", ""), ("docker engine", engine, "start Docker"))
-
-
-def engine_down() -> BuildError:
-    """Return the error of an engine that does not answer."""
-    return BuildError("talking to the Docker engine", "no such file", "start Docker")

@@ -1,0 +1,109 @@
+"""The outside as a whole, in memory: what a task is handed in a test."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from lockstep import ports
+from lockstep import settings as settings_room
+from lockstep.errors import IdentityError
+from lockstep.model import (
+    AccountId,
+    Commit,
+    Service,
+)
+from lockstep.testing.builders import SETTINGS, TOOLING, a_commit, a_service, some_settings
+from lockstep.testing.fakes import (
+    FakeClock,
+    FakeConsole,
+    FakeFunctions,
+    FakeImages,
+    FakePackager,
+    FakeRegistry,
+    FakeSam,
+    FakeSandbox,
+    FakeStacks,
+    FakeStore,
+    World,
+)
+
+
+@dataclass
+class FakeWiring:
+    """The outside, in memory. `caller` is who asks; only those in `may_deploy` become an environment's deployer."""
+
+    root: Path
+    as_json: bool = False
+    profile: str | None = None
+    world: World = field(default_factory=World)
+    text: str = SETTINGS
+    catalog: tuple[Service, ...] = field(default_factory=lambda: (a_service(),))
+    checked_out: Commit = field(default_factory=a_commit)
+    may_deploy: tuple[str, ...] = ("test",)
+    clock: ports.Clock = field(default_factory=FakeClock)
+
+    @cached_property
+    def console(self) -> FakeConsole:
+        """Where words and results go."""
+        return FakeConsole(self.as_json)
+
+    def settings(self) -> settings_room.Settings:
+        """The settings that `text` holds."""
+        return some_settings(self.text)
+
+    def which_aws(self) -> str:
+        """One line."""
+        return "AWS: a fake one"
+
+    def services(self) -> tuple[Service, ...]:
+        """The catalog that was set."""
+        return self.catalog
+
+    def commit(self) -> Commit:
+        """The commit that was set."""
+        return self.checked_out
+
+    def tooling(self) -> ports.Tooling:
+        """Open the fake tooling account, unless the world holds an error for the caller's identity."""
+        if "identity" in self.world.fails:
+            raise self.world.fails["identity"]
+        return ports.Tooling(
+            caller=f"arn:aws:sts::{TOOLING}:assumed-role/shop-developer/{self.profile or 'developer'}",
+            images=FakeImages(self.world),
+            registry=FakeRegistry(self.world),
+            store=FakeStore(self.world),
+            packager=FakePackager(self.world),
+        )
+
+    def deployer(self, environment: str) -> tuple[ports.Releases, ports.Target]:
+        """Open an environment, where this caller may deploy to it."""
+        if "identity" in self.world.fails:
+            raise self.world.fails["identity"]
+        if environment not in self.may_deploy and self.profile != "releaser":
+            raise IdentityError(f"assuming the deployer of {environment}", "AccessDenied", "ask who may do this")
+        return ports.Releases("deployer", FakeStore(self.world)), self.reader(environment)
+
+    def reader(self, environment: str) -> ports.Target:
+        """Open an environment to look at it."""
+        account = self.settings().environment(environment).value.account
+        return ports.Target(
+            caller=f"arn:aws:sts::{account}:assumed-role/shop-deploy-{environment}/x",
+            stacks=FakeStacks(self.world, account),
+            functions=FakeFunctions(self.world),
+            sam=FakeSam(self.world, account),
+        )
+
+    def admin(self, account: AccountId) -> ports.AccountStacks:
+        """Open an account as its administrator."""
+        return FakeStacks(self.world, account)
+
+    def sandbox(self) -> ports.Sandbox:
+        """The fake sandbox."""
+        return FakeSandbox(self.world)
+
+    def tools(self) -> tuple[tuple[str, str | None, str], ...]:
+        """One tool that is there; the engine, where the world does not say it is down."""
+        engine = None if "engine" in self.world.fails else "20.10"
+        return (("python", "3.13", ""), ("docker engine", engine, "start Docker"))
