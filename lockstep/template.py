@@ -45,9 +45,12 @@ def read(text: str, file: str) -> Template:
     """Parse a template, short tags in their long form; raises ConfigError naming file and line."""
     try:
         template = _Loader(text).get_single_data()
-        canonical.encode(template)
     except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
         raise ConfigError(f"reading {file}", " ".join(str(error).split())) from error
+    try:
+        canonical.encode(template)
+    except (ValueError, TypeError, RecursionError) as error:
+        raise ConfigError(f"reading {file}", "it holds what JSON cannot: .nan, .inf, or a loop") from error
     if not isinstance(template, dict) or not isinstance(template.get("Resources"), dict):
         raise ConfigError(f"reading {file}", "it has no Resources", "see services/hello/template.yaml")
     for place, value in _tables(template):

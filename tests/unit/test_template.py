@@ -91,7 +91,7 @@ NO_RESOURCES = "it has no Resources; next: see services/hello/template.yaml"
             "Resources: {A: {Metadata: {DockerBuildArgs: [x]}}}",
             "Resources.A.Metadata.DockerBuildArgs is not a mapping",
         ),
-        ("Resources: {A: {B: .nan}}", "Out of range float values are not JSON compliant"),
+        ("Resources: {A: {B: .nan}}", "it holds what JSON cannot: .nan, .inf, or a loop"),
         (
             "? [a]\n: b",
             (
@@ -100,13 +100,13 @@ NO_RESOURCES = "it has no Resources; next: see services/hello/template.yaml"
             ),
         ),
         ("Resources: {A: !!int x}", "invalid literal for int() with base 10: 'x'"),
-        ("Resources: &a {A: *a}", "Circular reference detected"),
+        ("Resources: &a {A: *a}", "it holds what JSON cannot: .nan, .inf, or a loop"),
         ("\0", 'unacceptable character #x0000: special characters are not allowed in "<unicode string>", position 0'),
     ],
 )
 def test_templates_that_are_none(text: str, answer: str) -> None:
     """What is no template is refused with what is wrong about it, and no traceback."""
-    assert complaint(text).replace("nan", "") == answer.replace("nan", "")
+    assert complaint(text) == answer
 
 
 def test_templates_nested_too_deep() -> None:
