@@ -155,9 +155,9 @@ def lock(session: nox.Session) -> None:
 
 
 def _invoke(session: nox.Session, *argv: str, silent: bool = False) -> str:
-    """Run a task of .venv/; with `silent`, return its stdout."""
-    invoke = _environment(session, PERSON) / "invoke"
-    answer = session.run(str(invoke), *argv, external=True, silent=silent, stderr=None)
+    """Run a task of .venv/ in the sandbox, whatever accounts are configured; with `silent`, return its stdout."""
+    invoke, env = _environment(session, PERSON) / "invoke", {"LOCKSTEP_CONFIG": "infra/sandbox.toml"}
+    answer = session.run(str(invoke), *argv, env=env, external=True, silent=silent, stderr=None)
     return str(answer)
 
 

@@ -13,8 +13,8 @@ from lockstep import bootstrap as account_stacks
 from lockstep import catalog, execute, making, plan, report
 from lockstep.errors import ConfigError, LockstepError
 from lockstep.making import Maker
-from lockstep.model import AccountId, Environment, EnvironmentStatus, Release, RunningService, Service
-from lockstep.ports import Target, Tooling, Wiring
+from lockstep.model import AccountId, Environment, Plan, Release, Service, ServiceBuild, smoke_exit_code
+from lockstep.ports import Releases, Target, Wiring
 from lockstep.settings import Settings
 
 P = ParamSpec("P")
@@ -43,6 +43,11 @@ def _use_case(case: Callable[Concatenate[Wiring, P], int]) -> Callable[Concatena
 @_use_case
 def doctor(wiring: Wiring) -> int:
     """Look at the tools, the configuration, the engine and the credentials; change nothing."""
+    try:
+        _say_which(wiring)
+        target = _target(wiring)
+    except LockstepError:
+        target = None  # What is wrong stands in the table.
     rows: list[report.Lines] = [
         (name, version or "MISSING", "" if version else cure) for name, version, cure in wiring.tools()
     ]
@@ -59,7 +64,7 @@ def doctor(wiring: Wiring) -> int:
         except LockstepError as error:
             failed.append(name)
             rows.append((name, "FAILED", report.on_one_line(error)))
-    document = {"ok": not failed, "checks": [dict(zip(("name", "found", "next"), row, strict=True)) for row in rows]}
+    document = report.checks_document(rows, target, ok=not failed)
     wiring.console.result(report.table(("CHECK", "FOUND", "NEXT"), rows), document)
     return 2 if failed else 0
 
@@ -67,7 +72,7 @@ def doctor(wiring: Wiring) -> int:
 @_use_case
 def build(wiring: Wiring, services: Collection[str] = ()) -> int:
     """Build the images of the services on this machine."""
-    maker, chosen, _ = _open_maker(wiring, services)
+    maker, chosen = _open_maker(wiring, services)
     tags = making.built_tags(maker, chosen)
     wiring.console.result(report.images_lines(tags), report.images_document(tags, _target(wiring)))
     return 0
@@ -76,7 +81,7 @@ def build(wiring: Wiring, services: Collection[str] = ()) -> int:
 @_use_case
 def push(wiring: Wiring, services: Collection[str] = ()) -> int:
     """Push built images and read their digests back."""
-    maker, chosen, _ = _open_maker(wiring, services)
+    maker, chosen = _open_maker(wiring, services)
     refs = making.pushed_refs(maker, chosen)
     wiring.console.result(report.images_lines(refs), report.images_document(refs, _target(wiring)))
     return 0
@@ -85,13 +90,9 @@ def push(wiring: Wiring, services: Collection[str] = ()) -> int:
 @_use_case
 def package(wiring: Wiring, services: Collection[str] = ()) -> int:
     """Package the templates of the services whose images are in the registry."""
-    maker, chosen, _ = _open_maker(wiring, services)
+    maker, chosen = _open_maker(wiring, services)
     builds = making.packaged(maker, chosen)
-    document = {
-        "target": _target(wiring),
-        "services": {build.name: report.build_document(build) for build in builds},
-    }
-    wiring.console.result(tuple(f"{b.name}: template {b.template_sha256}" for b in builds), document)
+    wiring.console.result(report.builds_lines(builds), report.builds_document(builds, _target(wiring)))
     return 0
 
 
@@ -112,31 +113,30 @@ def deploy(
     *,
     dry_run: bool = False,
 ) -> int:
-    """Bring an environment to a release, made from the working tree where none is named, and smoke-test it."""
+    """Bring an environment to a release, made from the working tree where none is named, and smoke-test it.
+
+    The smoke events are those of the working tree, whichever release it is; a later version stores them with it.
+    """
     _say_which(wiring)
-    settings = wiring.settings()
-    target_settings = _environment(settings, named)
-    environment = target_settings.name
-    chosen = catalog.select(wiring.services(), services)
+    environment = _environment(wiring.settings(), named)
+    if wanted is None:
+        catalog.select(wiring.services(), services)
     # Before anything is built: who may not deploy there learns it at once, and has changed nothing.
-    releases, target = wiring.deployer(environment)
-    made = _make_release(wiring, said=True)[0] if wanted is None else making.find_release(releases.store, wanted)
-    plan.require_services(made, chosen)
-    steps = plan.deploy(
-        target_settings,
-        made,
-        chosen,
-        _running(wiring, environment, chosen, target, made),
-        settings.names,
-        making.declared_parameters(releases.store, tuple(made.build_of(s.name) for s in chosen)),
-    )
+    releases, target = wiring.deployer(environment.name)
+    if wanted is None:
+        made, _ = _make_release(wiring, said=True)
+        # Again, since the session lasts an hour and a build may have taken it.
+        releases, target = wiring.deployer(environment.name)
+    else:
+        made = making.find_release(releases.store, wanted)
+    steps = _plan(wiring, environment, made, plan.select(made, services), releases, target)
     for line in report.plan_lines(steps):
         wiring.console.say(line)
     if dry_run:
-        words = (f"Dry run: nothing was changed in {environment}.",)
+        words = (f"Dry run: nothing was changed in {environment.name}.",)
         wiring.console.result(words, report.plan_document(steps, _target(wiring)))
         return 0
-    outcome = execute.run(steps, target, releases.store, wiring.clock, wiring.console.say)
+    outcome = execute.run(steps, target, releases, wiring.clock, wiring.console.say)
     wiring.console.result(report.outcome_lines(outcome), report.outcome_document(outcome, _target(wiring)))
     for failure in report.failures(outcome):
         wiring.console.complain(failure)
@@ -163,7 +163,7 @@ def smoke(wiring: Wiring, named: str | None, services: Collection[str] = ()) -> 
     wiring.console.result(tuple(report.smoke_lines(outcomes)) or (untested,), document)
     for failure in report.smoke_failures(environment, outcomes):
         wiring.console.complain(failure)
-    return 0 if all(outcome.passed for outcome in outcomes) else 6
+    return smoke_exit_code(outcomes)
 
 
 @_use_case
@@ -172,17 +172,12 @@ def status(wiring: Wiring) -> int:
     _say_which(wiring)
     settings = wiring.settings()
     services = wiring.services()
-    found = []
-    for environment in settings.environments:
-        target = wiring.reader(environment.name)
-        running = tuple(
-            execute.running(s.name, settings.names.service_stack(environment.name, s.name), (), target)
-            for s in services
-        )
-        found.append(EnvironmentStatus(environment, running))
-    environments = tuple(found)
-    wiring.console.result(report.status_lines(environments), report.status_document(environments, _target(wiring)))
-    return 0
+    found = tuple(execute.status(e, services, settings.names, wiring.reader) for e in settings.environments)
+    wiring.console.result(report.status_lines(found), report.status_document(found, _target(wiring)))
+    errors = [one.error for one in found if one.error]
+    for error in errors:
+        wiring.console.complain(str(error))
+    return errors[0].exit_code if errors else 0
 
 
 @_use_case
@@ -197,7 +192,10 @@ def bootstrap(wiring: Wiring, *, yes: bool = False, dry_run: bool = False) -> in
     if dry_run:
         wiring.console.result(("Dry run: nothing was changed.",), document)
         return 0
-    if not yes and not wiring.console.confirm("Apply it?"):
+    agreed = yes or wiring.console.confirm("Apply it?")
+    if agreed is None:
+        raise ConfigError("asking whether to apply it", "nobody can answer here", "invoke bootstrap --yes")
+    if not agreed:
         wiring.console.say("Nothing was changed. To apply it without a question: invoke bootstrap --yes")
         wiring.console.result((), document)
         return 0
@@ -258,32 +256,37 @@ def _environment(settings: Settings, named: str | None) -> Environment:
     return settings.environment(named).value
 
 
-def _open_maker(
-    wiring: Wiring, services: Collection[str], *, said: bool = False
-) -> tuple[Maker, tuple[Service, ...], Tooling]:
+def _open_maker(wiring: Wiring, services: Collection[str], *, said: bool = False) -> tuple[Maker, tuple[Service, ...]]:
     if not said:
         _say_which(wiring)
     chosen = catalog.select(wiring.services(), services)
     commit = wiring.commit()
-    tooling = wiring.tooling()
-    return Maker(wiring.root, wiring.settings().names, tooling, commit, wiring.console.say), chosen, tooling
+    unchanged = functools.partial(catalog.is_unchanged, wiring.services)
+    return Maker(wiring.root, wiring.settings().names, wiring.tooling(), commit, wiring.console.say, unchanged), chosen
 
 
 def _make_release(wiring: Wiring, *, said: bool = False) -> tuple[Release, bool]:
-    maker, services, _ = _open_maker(wiring, (), said=said)
+    maker, services = _open_maker(wiring, (), said=said)
     return maker.publish(tuple(maker.make(service) for service in services), wiring.clock)
 
 
-def _running(
-    wiring: Wiring, environment: str, services: tuple[Service, ...], target: Target, made: Release
-) -> tuple[RunningService, ...]:
+def _plan(
+    wiring: Wiring,
+    environment: Environment,
+    made: Release,
+    builds: tuple[ServiceBuild, ...],
+    releases: Releases,
+    target: Target,
+) -> Plan:
     names = wiring.settings().names
-    return tuple(
-        execute.running(
-            s.name,
-            names.service_stack(environment, s.name),
-            tuple(name for name, _ in made.build_of(s.name).images),
-            target,
-        )
-        for s in services
+    tree = {service.name: service for service in wiring.services()}
+    if gone := ", ".join(build.name for build in builds if build.name not in tree):
+        wiring.console.say(f"Not in services/ any more, so deployed without smoke tests: {gone}")
+    return plan.deploy(
+        environment,
+        made,
+        tuple(tree[build.name] for build in builds if build.name in tree),
+        execute.running_builds(builds, environment, names, target),
+        names,
+        making.declared_parameters(releases.store, builds),
     )

@@ -1,4 +1,6 @@
-"""Says which account stacks there are, in which order, with which parameters. Pure but for reading the templates.
+"""Says which account stacks there are, in which order, with which parameters, and applies them.
+
+`plan` is pure. `apply` reads the templates of infra/ and changes the accounts, through the ports that it is handed.
 
 One pass, no pasted ARN: every name is derived, each stack names only what an earlier one made, and the one value
 that AWS chooses, the key's ARN, is taken from its stack's outputs.

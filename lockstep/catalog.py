@@ -50,6 +50,14 @@ def select(services: tuple[Service, ...], wanted: Collection[str]) -> tuple[Serv
     return tuple(service for service in services if not wanted or service.name in wanted)
 
 
+def is_unchanged(load_again: Callable[[], tuple[Service, ...]], service: Service) -> bool:
+    """Are a service's files still those that it was read from? Not where they can no longer be read."""
+    try:
+        return any((now.name, now.source_hash) == (service.name, service.source_hash) for now in load_again())
+    except ConfigError:
+        return False
+
+
 def _service(root: Path, folder: Path, context_files: ContextFiles) -> Service:
     _check_folder(folder)
     file = f"services/{folder.name}/template.yaml"
@@ -57,6 +65,7 @@ def _service(root: Path, folder: Path, context_files: ContextFiles) -> Service:
     if text is None:
         raise ConfigError(f"reading {file}", "there is no such file", f"add it, or remove services/{folder.name}")
     parsed = template.read(text, file)
+    template.check_layers(parsed, file)
     images = template.image_functions(parsed, file)
     paths = _local_paths(folder, parsed, images)
     _check_paths(root, folder, paths, images, file)

@@ -30,9 +30,9 @@ class Console:
             for line in lines:
                 print(line, flush=True)
 
-    def confirm(self, question: str) -> bool:
-        """Ask on the terminal; False where there is none, since nobody can answer there."""
+    def confirm(self, question: str) -> bool | None:
+        """Ask on the terminal; None where there is none, since nobody can answer there."""
         if not sys.stdin.isatty():
-            return False
+            return None
         print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
         return sys.stdin.readline().strip().lower() in {"y", "yes"}

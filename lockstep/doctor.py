@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib import metadata
 
 from lockstep import process
@@ -14,8 +14,11 @@ from lockstep.images import Images
 _PACKAGES = ("invoke", "boto3", "docker", "aws-sam-cli")
 
 
-def tools(env: Mapping[str, str], engine: str) -> tuple[tuple[str, str | None, str], ...]:
-    """Return each tool: its name, its version or None, and what to do where it is missing."""
+def tools(env: Mapping[str, str], engine: Callable[[], str]) -> tuple[tuple[str, str | None, str], ...]:
+    """Return each tool: its name, its version or None, and what to do where it is missing.
+
+    `engine` finds the Docker engine's url; what it raises is told in the engine's row.
+    """
     return (
         ("python", sys.version.split()[0], ""),
         *(
@@ -23,7 +26,7 @@ def tools(env: Mapping[str, str], engine: str) -> tuple[tuple[str, str | None, s
             for name in _PACKAGES
         ),
         ("git", _command(("git", "--version"), env), "install git"),
-        ("docker engine", _engine(engine), "start Docker, or invoke sandbox.start"),
+        ("docker engine", *_engine(engine)),
     )
 
 
@@ -44,8 +47,8 @@ def _command(argv: tuple[str, ...], env: Mapping[str, str]) -> str | None:
     return found and found[0]
 
 
-def _engine(host: str) -> str | None:
+def _engine(find: Callable[[], str]) -> tuple[str | None, str]:
     try:
-        return Images(host).ping()
-    except LockstepError:
-        return None
+        return Images(find()).ping(), ""
+    except LockstepError as error:
+        return None, error.cure

@@ -5,30 +5,40 @@ Stops at the first failure, and says what was not started.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from lockstep import making, plan, smoke
-from lockstep.errors import DeployError, IdentityError, LockstepError
+from lockstep.errors import DeployError, IdentityError, LockstepError, RegistryError
 from lockstep.model import (
     Change,
     DeployStack,
+    Environment,
+    EnvironmentStatus,
     Outcome,
     Plan,
     ProveAccount,
     Result,
     RunningService,
+    Service,
+    ServiceBuild,
     ServiceOutcome,
     SmokeOutcome,
     SmokeTest,
     StackName,
     Step,
 )
-from lockstep.names import RELEASE_TAG, SETTINGS_TAG, TEMPLATE_TAG
-from lockstep.ports import Clock, Say, Store, Target
+from lockstep.names import RELEASE_TAG, SETTINGS_TAG, TEMPLATE_TAG, Names
+from lockstep.ports import Clock, Registry, Releases, Say, Store, Target
 
 _RESULTS = {Change.CREATE: Result.CREATED, Change.UPDATE: Result.UPDATED, Change.NONE: Result.UNCHANGED}
 
 
-def run(steps: Plan, target: Target, store: Store, clock: Clock, say: Say) -> Outcome:
-    """Carry out `steps` and return what came of each. A failed step ends the run; later ones are not started."""
+def run(steps: Plan, target: Target, releases: Releases, clock: Clock, say: Say) -> Outcome:
+    """Carry out `steps` and return what came of each. A failed step ends the run; later ones are not started.
+
+    Raises RegistryError, with nothing deployed, where an image of a stack that will change is not in the registry.
+    """
+    _ensure_images(steps, releases.registry)
     done: list[ServiceOutcome] = []
     tested: list[SmokeOutcome] = []
     for index, step in enumerate(steps.steps):
@@ -36,7 +46,7 @@ def run(steps: Plan, target: Target, store: Store, clock: Clock, say: Say) -> Ou
         if isinstance(step, ProveAccount):
             _prove(step, target)
         elif isinstance(step, DeployStack):
-            done.append(_deploy(step, steps, target, store, clock, say))
+            done.append(_deploy(step, steps, target, releases.store, clock, say))
             if done[-1].error is not None:
                 return Outcome(steps, tuple(done), tuple(tested), _not_started(rest))
         else:
@@ -62,10 +72,32 @@ def running(service: str, stack: StackName, functions: tuple[str, ...], target: 
         stack=stack,
         status=state.status,
         release=state.tags.get(RELEASE_TAG),  # type: ignore[arg-type]  # tags are text until they are compared
-        template_sha256=state.tags.get(TEMPLATE_TAG),  # type: ignore[arg-type]
+        template_sha256=state.tags.get(TEMPLATE_TAG),  # type: ignore[arg-type]  # tags are text until they are compared
         images=images,
         settings_hash=state.tags.get(SETTINGS_TAG),
     )
+
+
+def running_builds(
+    builds: tuple[ServiceBuild, ...], environment: Environment, names: Names, target: Target
+) -> tuple[RunningService, ...]:
+    """Ask an environment's account what runs of the functions that the builds name."""
+    return tuple(
+        running(b.name, names.service_stack(environment.name, b.name), tuple(name for name, _ in b.images), target)
+        for b in builds
+    )
+
+
+def status(
+    environment: Environment, services: tuple[Service, ...], names: Names, reader: Callable[[str], Target]
+) -> EnvironmentStatus:
+    """Ask an environment's account what runs there; where the caller may not look at it, say so in the answer."""
+    try:
+        target = reader(environment.name)
+        found = tuple(running(s.name, names.service_stack(environment.name, s.name), (), target) for s in services)
+    except IdentityError as error:
+        return EnvironmentStatus(environment, error=error)
+    return EnvironmentStatus(environment, found)
 
 
 def smoke_test(step: SmokeTest, target: Target, say: Say) -> SmokeOutcome:
@@ -79,9 +111,20 @@ def smoke_test(step: SmokeTest, target: Target, say: Say) -> SmokeOutcome:
         answer = target.functions.invoke(physical, step.event.event)
     except LockstepError as error:
         # Whatever it was, the stacks are deployed by now, and that has to be reported too.
-        return SmokeOutcome(step.service, step.event.name, passed=False, difference=f"{error.tried}: {error.answer}")
+        difference = f"{error.tried}: {error.answer}"
+        return SmokeOutcome(step.service, step.event.name, passed=False, difference=difference, error=error)
     found = smoke.difference(step.event.expect, answer)
     return SmokeOutcome(step.service, step.event.name, passed=not found, difference=found)
+
+
+def _ensure_images(steps: Plan, registry: Registry) -> None:
+    for step in steps.steps:
+        if isinstance(step, DeployStack) and step.change is not Change.NONE:
+            for name, ref in step.build.images:
+                if not registry.has(ref):
+                    raise RegistryError(
+                        f"looking for the image of {name} of {step.service}", f"{ref} is gone", "invoke release"
+                    )
 
 
 def _prove(step: ProveAccount, target: Target) -> None:

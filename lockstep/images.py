@@ -35,6 +35,8 @@ _MANIFESTS = (
     "application/vnd.docker.distribution.manifest.v2+json",
     "application/vnd.oci.image.manifest.v1+json",
 )
+# What an image made on the sandbox's stand-in inherits from it: this label, whose value is the true base.
+STAND_IN = "lockstep.stand-in"
 _TAIL = 12
 # All that docker's client raises: beside its own what it does not catch of the libraries below it.
 _FAILURES = (DockerException, StoreError, StreamParseError, RequestException, HTTPError, OSError)
@@ -54,10 +56,14 @@ def context_files(context: Path, dockerfile: Path) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Images:
-    """The images of the engine at `host`. `login` gives a registry's user and password when a push needs them."""
+    """The images of the engine at `host`. `login` gives a registry's user and password, and is asked once.
+
+    `takes_standins` is for the sandbox: elsewhere an image made on its stand-in is neither built nor pushed.
+    """
 
     host: str
     login: Callable[[], tuple[str, str]] | None = None
+    takes_standins: bool = False
 
     @cached_property
     def _docker(self) -> Any:  # noqa: ANN401 - docker ships no types
@@ -66,6 +72,11 @@ class Images:
             return docker.DockerClient(base_url=self.host, timeout=600)
         except _FAILURES as error:
             raise _engine_down(self.host, error) from error
+
+    @cached_property
+    def _auth(self) -> dict[str, str]:
+        user, password = self.login() if self.login else ("", "")
+        return {"username": user, "password": password}
 
     def ping(self) -> str:
         """Return the engine's version; raises BuildError where none answers."""
@@ -83,6 +94,15 @@ class Images:
         except _FAILURES as error:
             raise _engine_down(self.host, error) from error
         return True
+
+    def remove(self, tag: str) -> None:
+        """Remove a local tag; nothing where there is none. Raises BuildError where the engine does not do it."""
+        try:
+            self._docker.images.remove(tag)
+        except NotFound:
+            return
+        except _FAILURES as error:
+            raise _engine_down(self.host, error) from error
 
     def build(self, folder: Path, image: ImageFunction, tag: str, labels: Mapping[str, str], say: Say) -> None:
         """Build an image function of the service in `folder` and tag it; each line of the build goes to `say`.
@@ -108,6 +128,7 @@ class Images:
             made = self._docker.api.inspect_image(tag)
         except _FAILURES as error:
             raise BuildError(tried, _words(error), "invoke doctor") from error
+        self._refuse_standin(tried, tag, made)
         if made["Architecture"] != image.architecture.docker:
             raise BuildError(
                 tried,
@@ -120,27 +141,36 @@ class Images:
             )
 
     def push(self, tag: str, say: Say) -> None:
-        """Push a tag; the login is sent along and kept nowhere. Raises RegistryError with the registry's words."""
+        """Push a tag; the login is sent along and written nowhere.
+
+        Raises RegistryError with the registry's words, BuildError for an image on the sandbox's stand-in.
+        """
         repository, _, name = tag.rpartition(":")
-        user, password = self.login() if self.login else ("", "")
         tried = f"pushing {tag}"
         try:
-            stream = self._docker.api.push(
-                repository, tag=name, auth_config={"username": user, "password": password}, stream=True, decode=True
-            )
+            self._refuse_standin(tried, tag, self._docker.api.inspect_image(tag))
+            stream = self._docker.api.push(repository, tag=name, auth_config=self._auth, stream=True, decode=True)
             _follow(stream, lambda _line: None, lambda words: RegistryError(tried, words, "try again"))
         except _FAILURES as error:
             raise RegistryError(tried, _words(error), "try again") from error
         say(f"pushed {tag}")
 
+    def _refuse_standin(self, tried: str, tag: str, inspected: Mapping[str, Any]) -> None:
+        labels = (inspected.get("Config") or {}).get("Labels") or {}
+        if STAND_IN in labels and not self.takes_standins:
+            # Its source stays the same, so that a later build would find this tag and build nothing.
+            self.remove(tag)
+            answer = f"its base is the sandbox's stand-in for {labels[STAND_IN]}"
+            raise BuildError(tried, answer, f"docker pull {labels[STAND_IN]}, then repeat")
+
     def check(self, ref: ImageRef, architecture: Architecture) -> None:
-        """Read an image's manifest back from its registry; raises BuildError for one that Lambda does not run."""
+        """Read an image's manifest from its registry, be it local or not; pulls nothing.
+
+        Raises BuildError for an image that Lambda does not run, RegistryError where the registry does not have it.
+        """
         tried = f"checking {ref} in the registry"
-        user, password = self.login() if self.login else ("", "")
         try:
-            found = self._docker.api.inspect_distribution(
-                str(ref), auth_config={"username": user, "password": password}
-            )
+            found = self._docker.api.inspect_distribution(str(ref), auth_config=self._auth)
         except _FAILURES as error:
             raise RegistryError(tried, _words(error), "invoke push") from error
         media_type = found["Descriptor"]["mediaType"]

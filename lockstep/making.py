@@ -6,6 +6,7 @@ Every result is kept by what it was made from, so nothing that exists is made ag
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,13 +19,18 @@ from lockstep.ports import Clock, Say, Store, Tooling
 
 @dataclass(frozen=True)
 class Maker:
-    """Makes the parts of a release in the tooling account. `say` gets one line before anything slow."""
+    """Makes the parts of a release in the tooling account. `say` gets one line before anything slow.
+
+    `unchanged` says whether a service's files are still those that it was read from: what is made is kept for good
+    under the name of its source, so what was made of other files must not be kept.
+    """
 
     root: Path
     names: Names
     tooling: Tooling
     commit: Commit
     say: Say
+    unchanged: Callable[[Service], bool]
 
     def tag_of(self, service: Service, image: ImageFunction) -> str:
         """The local name of an image: that of its repository, and the tag of its source."""
@@ -32,7 +38,10 @@ class Maker:
         return f"{self.tooling.registry.host}/{repository}:{_source_tag(service, image)}"
 
     def build(self, service: Service, image: ImageFunction) -> str:
-        """Ensure that an image is on this machine and return its local tag."""
+        """Ensure that an image is on this machine and return its local tag.
+
+        Raises BuildError, and keeps no image, where the source changed meanwhile.
+        """
         tag = self.tag_of(service, image)
         if self.tooling.images.has(tag):
             self.say(f"{service.name}: {image.logical_id} is built already")
@@ -43,12 +52,23 @@ class Maker:
             names.LABEL_SOURCE: dict(service.image_hashes)[image.logical_id],
         }
         self.tooling.images.build(self.root / "services" / service.name, image, tag, labels, self.say)
+        if not self.unchanged(service):
+            self.tooling.images.remove(tag)
+            raise BuildError(
+                f"building {image.logical_id} of {service.name}", "the source changed while it was built", "repeat"
+            )
         return tag
 
     def published(self, service: Service, image: ImageFunction) -> ImageRef | None:
-        """Return the image in the registry that was made from this source, if there is one."""
+        """Return the image in the registry that was made from this source, if there is one.
+
+        Raises BuildError for one that Lambda does not run: a push that failed its check leaves it there.
+        """
         repository = self.names.repository(service.name, image.logical_id)
-        return self.tooling.registry.find(repository, _source_tag(service, image))
+        ref = self.tooling.registry.find(repository, _source_tag(service, image))
+        if ref is not None:
+            self.tooling.images.check(ref, image.architecture)
+        return ref
 
     def push(self, service: Service, image: ImageFunction) -> ImageRef:
         """Ensure that a built image is in the registry and return it by digest.
@@ -68,7 +88,6 @@ class Maker:
         ref = self.published(service, image)
         if ref is None:
             raise RegistryError(f"reading {tag} back after the push", "the registry does not have it", "invoke push")
-        self.tooling.images.check(ref, image.architecture)
         return ref
 
     def ensure(self, service: Service, image: ImageFunction) -> ImageRef:
@@ -79,7 +98,10 @@ class Maker:
         return self.push(service, image)
 
     def package(self, service: Service, images: dict[str, ImageRef]) -> ServiceBuild:
-        """Ensure the packaged template that names `images`, and the record of this build."""
+        """Ensure the packaged template that names `images`, and the record of this build.
+
+        Raises BuildError, and keeps nothing, where the source changed meanwhile.
+        """
         store = self.tooling.store
         folder = self.root / "services" / service.name
         source = template.read((folder / "template.yaml").read_text(encoding="utf-8"), f"services/{service.name}")
@@ -93,6 +115,8 @@ class Maker:
             }
             content = canonical.encode(template.unpinned(source, repositories))
             made = self.tooling.packager.package(folder, content, repositories, self.say)
+            if not self.unchanged(service):
+                raise BuildError(f"packaging {service.name}", "the source changed while it was packaged", "repeat")
             packaged = _first(store, key, canonical.encode(json.loads(made)))
         final = canonical.encode(template.pinned(json.loads(packaged), images))
         sha256 = canonical.sha256(final)
@@ -151,8 +175,8 @@ def read_template(store: Store, build: ServiceBuild) -> bytes:
     return content
 
 
-def declared_parameters(store: Store, builds: tuple[ServiceBuild, ...]) -> dict[str, frozenset[str]]:
-    """Return the parameters that each build's own packaged template declares; raises GateError.
+def declared_parameters(store: Store, builds: tuple[ServiceBuild, ...]) -> dict[str, dict[str, str | None]]:
+    """Return the parameters, with their defaults, that each build's own packaged template declares; raises GateError.
 
     All are read and verified, so a release that was altered is refused whole, before its first stack is touched.
     """
@@ -171,18 +195,19 @@ def pushed_refs(maker: Maker, services: tuple[Service, ...]) -> dict[str, dict[s
 
 def packaged(maker: Maker, services: tuple[Service, ...]) -> tuple[ServiceBuild, ...]:
     """Package every service whose images are in the registry; raises RegistryError for one that is not."""
-    builds = []
-    for service in services:
-        images: dict[str, ImageRef] = {}
-        for image in service.images:
-            ref = maker.published(service, image)
-            if ref is None:
-                raise RegistryError(
-                    f"packaging {service.name}", f"{image.logical_id} is not in the registry", "invoke push"
-                )
-            images[image.logical_id] = ref
-        builds.append(maker.known(service) or maker.package(service, images))
-    return tuple(builds)
+    return tuple(maker.known(s) or maker.package(s, _published_images(maker, s)) for s in services)
+
+
+def _published_images(maker: Maker, service: Service) -> dict[str, ImageRef]:
+    images: dict[str, ImageRef] = {}
+    for image in service.images:
+        ref = maker.published(service, image)
+        if ref is None:
+            raise RegistryError(
+                f"packaging {service.name}", f"{image.logical_id} is not in the registry", "invoke push"
+            )
+        images[image.logical_id] = ref
+    return images
 
 
 def _source_tag(service: Service, image: ImageFunction) -> str:

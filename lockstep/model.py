@@ -6,7 +6,7 @@ Words are those of docs/tour.md: a service is a folder, a release is immutable, 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import PurePosixPath
 from typing import NewType
@@ -234,12 +234,19 @@ class ServiceOutcome:
 
 @dataclass(frozen=True)
 class SmokeOutcome:
-    """How one smoke event ended; `difference` says what did not match."""
+    """How one smoke event ended; `difference` says what did not match, `error` why there was no answer."""
 
     service: str
     name: str
     passed: bool
     difference: str = ""
+    error: LockstepError | None = None
+
+
+def smoke_exit_code(outcomes: tuple[SmokeOutcome, ...]) -> int:
+    """0 only if every smoke test passed; else what the first failure ends with: 6, or its error's own."""
+    failed = (6 if test.error is None else test.error.exit_code for test in outcomes if not test.passed)
+    return next(failed, 0)
 
 
 @dataclass(frozen=True)
@@ -257,14 +264,13 @@ class Outcome:
         for service in self.services:
             if service.error is not None:
                 return service.error.exit_code
-        if self.not_started or not all(test.passed for test in self.smoke):
-            return 6
-        return 0
+        return 6 if self.not_started else smoke_exit_code(self.smoke)
 
 
 @dataclass(frozen=True)
 class EnvironmentStatus:
-    """What runs in one environment."""
+    """What runs in one environment, or the error of a caller who may not look at it."""
 
     environment: Environment
-    services: tuple[RunningService, ...] = field(default=())
+    services: tuple[RunningService, ...] = ()
+    error: LockstepError | None = None

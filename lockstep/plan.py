@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
+from difflib import get_close_matches
+
 from lockstep import canonical
-from lockstep.errors import BusyError, ConfigError, LockstepError, StackError
+from lockstep.errors import BusyError, ConfigError, StackError
 from lockstep.model import (
     Change,
     DeployStack,
@@ -18,6 +21,8 @@ from lockstep.model import (
 )
 from lockstep.names import COMMIT_TAG, RELEASE_TAG, SETTINGS_TAG, TEMPLATE_TAG, Names
 
+# Of a template: the default of each parameter, None where it has none.
+Parameters = Mapping[str, str | None]
 _READY = frozenset(
     {
         "CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "IMPORT_COMPLETE",
@@ -34,17 +39,16 @@ def deploy(
     services: tuple[Service, ...],
     running: tuple[RunningService, ...],
     names: Names,
-    declared: dict[str, frozenset[str]],
+    declared: Mapping[str, Parameters],
 ) -> Plan:
-    """Return the plan that brings `environment` from what is `running` to `release`, for `services` alone.
+    """Return the plan that brings `environment` from what is `running` to `release`, and then tests `services`.
 
-    `declared` holds each service's template parameters. Raises BusyError where a stack is being changed by
-    somebody else, StackError where one is stuck, ConfigError for a parameter that the template lacks.
+    `declared` holds each running service's template parameters. Raises BusyError where a stack is being changed by
+    somebody else, StackError where one is stuck, ConfigError for a parameter that the template lacks or the settings.
     """
-    now = {service.name: service for service in running}
     stacks = tuple(
-        _deploy_stack(environment, release, release.build_of(s.name), now[s.name], names, declared[s.name])
-        for s in services
+        _deploy_stack(environment, release, release.build_of(now.name), now, names, declared[now.name])
+        for now in running
     )
     prove = ProveAccount(environment.account, names.deploy_role(environment.name, environment.account))
     return Plan(environment, release.release_id, (prove, *stacks, *smoke(environment, services, names)))
@@ -74,16 +78,37 @@ def check_stack(stack: str, environment: Environment, status: str | None) -> Non
     raise StackError(where, f"the stack is {status}", cures.get(str(status), "delete the stack, then deploy again"))
 
 
-def check_parameters(
-    service: str, wanted: tuple[tuple[str, str], ...], declared: frozenset[str], environment: str
-) -> None:
-    """Refuse a parameter that a service's template does not declare; raises ConfigError."""
-    for name, _ in wanted:
-        if name not in declared:
+def parameters(environment: Environment, service: str, names: Names, declared: Parameters) -> dict[str, str]:
+    """Return a value for each parameter that a service's template declares: ours, the settings', or its default.
+
+    All of them, since SAM lets a stack keep its previous value for each that it is not given
+    (samcli/lib/deploy/deployer.py, UsePreviousValue). Raises ConfigError for one of the settings that the template
+    lacks or that is ours to set, and for one without any value.
+    """
+    ours = {
+        "Environment": environment.name,
+        "PermissionsBoundary": names.boundary(environment.name, environment.account),
+    }
+    wanted = dict(environment.parameters_of(service))
+    for name in wanted:
+        answer = f"its template declares: {', '.join(sorted(declared)) or 'none'}"
+        if name in ours or name not in declared:
             raise ConfigError(
-                f"setting the parameter {name} of {service} in {environment}",
-                f"its template declares: {', '.join(sorted(declared)) or 'none'}",
+                f"setting the parameter {name} of {service} in {environment.name}",
+                "Lockstep sets it itself" if name in ours else answer,
+                f"remove parameters.{service}.{name}" if name in ours else "",
             )
+    values: dict[str, str] = {}
+    for name, default in declared.items():
+        value = (wanted | ours).get(name, default)
+        if value is None:
+            raise ConfigError(
+                f"giving {service} its parameter {name} in {environment.name}",
+                "the settings have no value, and its template has no default",
+                f"set parameters.{service}.{name} of the environment {environment.name}",
+            )
+        values[name] = value
+    return values
 
 
 def _deploy_stack(
@@ -92,17 +117,11 @@ def _deploy_stack(
     build: ServiceBuild,
     now: RunningService,
     names: Names,
-    declared: frozenset[str],
+    declared: Parameters,
 ) -> DeployStack:
     check_stack(now.stack, environment, now.status)
-    wanted = environment.parameters_of(build.name)
-    check_parameters(build.name, wanted, declared, environment.name)
-    ours = {
-        "Environment": environment.name,
-        "PermissionsBoundary": names.boundary(environment.name, environment.account),
-    }
-    parameters = tuple(sorted(({k: v for k, v in ours.items() if k in declared} | dict(wanted)).items()))
-    settings = canonical.hash_of([parameters, sorted(environment.tags)])[:16]
+    values = tuple(sorted(parameters(environment, build.name, names, declared).items()))
+    settings = canonical.hash_of([values, sorted(environment.tags)])[:16]
     tags = {
         **dict(environment.tags),
         RELEASE_TAG: release.release_id,
@@ -111,7 +130,7 @@ def _deploy_stack(
         SETTINGS_TAG: settings,
     }
     change, reason = _change(release, build, now, settings)
-    return DeployStack(build.name, now.stack, change, reason, build, parameters, tuple(sorted(tags.items())))
+    return DeployStack(build.name, now.stack, change, reason, build, values, tuple(sorted(tags.items())))
 
 
 def _change(release: Release, build: ServiceBuild, now: RunningService, settings: str) -> tuple[Change, str]:
@@ -134,15 +153,15 @@ def differing_images(build: ServiceBuild, now: RunningService) -> tuple[str, ...
     return tuple(name for name, ref in build.images if running.get(name) != ref.digest)
 
 
-def require_services(release: Release, services: tuple[Service, ...]) -> None:
-    """Refuse a release that lacks one of the services; raises ConfigError."""
-    for service in services:
-        try:
-            release.build_of(service.name)
-        except LockstepError as error:
-            held = ", ".join(build.name for build in release.services)
+def select(release: Release, wanted: Collection[str]) -> tuple[ServiceBuild, ...]:
+    """Return the builds of a release called `wanted`, all where none is; raises ConfigError for a name it lacks."""
+    held = [build.name for build in release.services]
+    for name in wanted:
+        if name not in held:
+            near = get_close_matches(name, held, n=1)
             raise ConfigError(
-                f"deploying {service.name} from release {release.release_id[:12]}",
-                f"it holds: {held}",
-                "name the services to deploy with --service, or invoke release",
-            ) from error
+                f"looking for service '{name}' in release {release.release_id[:12]}",
+                f"it holds: {', '.join(held)}",
+                f"did you mean '{near[0]}'?" if near else "invoke release",
+            )
+    return tuple(build for build in release.services if not wanted or build.name in wanted)

@@ -37,8 +37,8 @@ class Console(Protocol):
     def result(self, lines: tuple[str, ...], document: object) -> None:
         """Print a result: its lines, or the document where JSON was asked for."""
 
-    def confirm(self, question: str) -> bool:
-        """Ask a yes-or-no question; False where nobody can answer."""
+    def confirm(self, question: str) -> bool | None:
+        """Ask a yes-or-no question; None where nobody is there to answer."""
 
 
 class Clock(Protocol):
@@ -66,6 +66,9 @@ class Images(Protocol):
     def push(self, tag: str, say: Say) -> None:
         """Push a tag with the registry login of the tooling account; raises RegistryError."""
 
+    def remove(self, tag: str) -> None:
+        """Take a tag from a local image; nothing where there is none."""
+
     def check(self, ref: ImageRef, architecture: Architecture) -> None:
         """Read a pushed image back from its registry; raises BuildError for one that Lambda does not run."""
 
@@ -79,6 +82,9 @@ class Registry(Protocol):
 
     def find(self, repository: str, tag: str) -> ImageRef | None:
         """The image that carries a tag; raises RegistryError where the repository is missing."""
+
+    def has(self, ref: ImageRef) -> bool:
+        """Is there an image with this digest?"""
 
 
 class Store(Protocol):
@@ -166,10 +172,11 @@ class Target:
 
 @dataclass(frozen=True)
 class Releases:
-    """The tooling account as far as a deployment needs it: published files."""
+    """The tooling account as far as a deployment needs it: published files and images."""
 
     caller: str
     store: Store
+    registry: Registry
 
 
 class Sandbox(Protocol):

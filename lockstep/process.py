@@ -1,12 +1,13 @@
 """Starts processes. The only place that does; takes argv tuples and an environment as data, never a shell string.
 
-A child sees only the environment that it is given. Secrets in that environment are masked in everything that
-comes back, so that no caller can print one.
+A child sees only the environment that it is given. Secrets in that environment, ids of AWS access keys and logins
+in URLs are masked in everything that comes back, so that no caller can print one.
 """
 
 from __future__ import annotations
 
 import contextlib
+import re
 import shutil
 import signal
 import subprocess
@@ -27,6 +28,8 @@ CARRIED = (
 )  # fmt: skip
 SECRETS = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 MASK = "********"
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html, and the user:password@ of a URL
+_TELLING = re.compile(r"(?:AKIA|ASIA)[A-Z0-9]{16}|(?<=://)[^\s/:@]*:[^\s/]+(?=@)")
 
 
 @dataclass(frozen=True)
@@ -81,6 +84,7 @@ def run(
                 line = raw.rstrip("\n")
                 for secret in secrets:
                     line = line.replace(secret, MASK)
+                line = _TELLING.sub(MASK, line)
                 lines.append(line)
                 if on_line is not None:
                     on_line(line)
@@ -89,6 +93,11 @@ def run(
             _end(child, patience, is_told=isinstance(reason, KeyboardInterrupt))
             raise
     return Completed(child.returncode, "\n".join(lines))
+
+
+def tail(output: str, lines: int = 5) -> str:
+    """Return the last lines of a tool's output as one, to be quoted in an error."""
+    return " | ".join(line.strip() for line in output.strip().splitlines()[-lines:])
 
 
 def _end(child: subprocess.Popen[str], patience: float, *, is_told: bool) -> None:

@@ -41,6 +41,12 @@ def step(one: Step) -> str:
     return f"smoke     {one.stack}: {one.event.name}"
 
 
+def checks_document(rows: list[Lines], target: str | None, *, ok: bool) -> dict[str, object]:
+    """Return what was looked at on this machine as JSON; no target where the configuration names none."""
+    checks = [dict(zip(("name", "found", "next"), row, strict=True)) for row in rows]
+    return {"target": target, "ok": ok, "checks": checks}
+
+
 def plan_lines(plan: Plan) -> Lines:
     """Say what a plan will do."""
     head = f"Plan for {plan.environment.name}, release {short(plan.release)}:"
@@ -104,9 +110,15 @@ def failures(outcome: Outcome) -> Lines:
 
 def smoke_failures(environment: str, outcomes: tuple[SmokeOutcome, ...]) -> Lines:
     """Return the error of each smoke test that failed. How the answer differs stands here alone."""
-    cure = f"mend the service or its smoke.json; to repeat the test: invoke smoke --env {environment}"
+    mend = f"mend the service or its smoke.json; to repeat the test: invoke smoke --env {environment}"
     return tuple(
-        str(DeployError(f"smoke test '{one.name}' of {one.service} in {environment}", one.difference, cure))
+        str(
+            DeployError(
+                f"smoke test '{one.name}' of {one.service} in {environment}",
+                one.difference,
+                one.error.cure if one.error and one.error.cure else mend,
+            )
+        )
         for one in outcomes
         if not one.passed
     )
@@ -148,6 +160,16 @@ def build_document(build: ServiceBuild) -> dict[str, object]:
     }
 
 
+def builds_lines(builds: tuple[ServiceBuild, ...]) -> Lines:
+    """Say which packaged template each service has."""
+    return tuple(f"{build.name}: template {build.template_sha256}" for build in builds)
+
+
+def builds_document(builds: tuple[ServiceBuild, ...], target: str) -> dict[str, object]:
+    """Return services' builds as JSON."""
+    return {"target": target, "services": {build.name: build_document(build) for build in builds}}
+
+
 def images_lines(images: dict[str, dict[str, str]] | dict[str, dict[str, ImageRef]]) -> Lines:
     """Say which image each function has."""
     return tuple(f"{service}: {name} {ref}" for service, of in images.items() for name, ref in of.items())
@@ -165,6 +187,8 @@ def status_lines(environments: tuple[EnvironmentStatus, ...]) -> Lines:
     """Lay out what runs where."""
     rows: list[Lines] = []
     for one in environments:
+        if one.error:
+            rows.append((one.environment.name, "-", "not allowed", "-", "-"))
         for service in one.services:
             images = ", ".join(f"{name} {short(digest) if digest else 'gone'}" for name, digest in service.images)
             rows.append(
@@ -196,6 +220,7 @@ def status_document(environments: tuple[EnvironmentStatus, ...], target: str) ->
                     }
                     for s in one.services
                 ],
+                **({"error": on_one_line(one.error)} if one.error else {}),
             }
             for one in environments
         ],

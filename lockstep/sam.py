@@ -114,7 +114,9 @@ class Sam:
                 package_argv(built / "template.yaml", self.bucket, out, self.region, repositories),
             )
             for argv in commands:
-                ended = process.run(argv, self.env, cwd=here, on_line=None)
+                # A build runs what packages bring; it gets no credentials. Only the upload does.
+                env = self.env if argv[1] == "package" else without_credentials(self.env)
+                ended = process.run(argv, env, cwd=here, on_line=None)
                 if ended.status != 0:
                     raise BuildError(
                         f"running sam {argv[1]} for {folder.name}", last_words(ended.output), "invoke doctor"
@@ -136,6 +138,11 @@ class Sam:
                 last_words(ended.output),
                 "invoke status",
             )
+
+
+def without_credentials(env: Mapping[str, str]) -> dict[str, str]:
+    """Return an environment without AWS's keys."""
+    return {name: value for name, value in env.items() if name not in {"AWS_ACCESS_KEY_ID", *process.SECRETS}}
 
 
 def last_words(output: str) -> str:

@@ -50,8 +50,9 @@ def _form(pattern: str, what: str) -> AfterValidator:
 
 _PROJECT = _form("[a-z][a-z0-9]{1,15}", "a project name: 2 to 16 of a-z and 0-9, a letter first")
 _PRINCIPAL = _form(
-    r"arn:aws(-cn|-us-gov)?:iam::[0-9]{12}:(role|user)(/[A-Za-z0-9+=,.@_-]+)+",
-    "the ARN of one IAM role or user: exact, with no * and no :root",
+    r"arn:aws(-cn|-us-gov)?:iam::[0-9]{12}:(role|user)(/[A-Za-z0-9+=.@_-]+)+",
+    # No comma, which IAM would take: lists of them travel as CloudFormation's CommaDelimitedList.
+    "the ARN of one IAM role or user: exact, with no *, no comma and no :root",
 )
 _NAME = _form("[a-z][a-z0-9]{1,9}", "an environment name: 2 to 10 of a-z and 0-9, a letter first")
 _TAG = _form("(?i)(?!aws:|lockstep:).{1,128}", "a tag of yours: 1 to 128 letters, not aws: or lockstep:")
@@ -256,21 +257,25 @@ def _problem(error: ErrorDetails) -> _Problem:
 
 
 def _rules(file: _File) -> Iterator[_Problem]:
+    developer = Names(file.project, file.tooling.account, file.region).developer_role
     if not file.environments:
         yield _Problem(("environments",), "it is empty: there has to be one environment at least")
     for number, one in enumerate(file.environments):
         earlier = file.environments[:number]
         accounts = {file.tooling.account, *(other.account for other in earlier)}
+        # AWS takes no trust in a role that is not there.
+        nobody = "there only if tooling.developers names somebody"
         apart = f"not {_shown(file.region)}: Lambda pulls images only from ECR in its own region"
-        for key, wrong, why in (
-            ("name", one.name in RESERVED, "a part of our own names"),
-            ("name", one.name in {other.name for other in earlier}, "the name of an earlier environment"),
-            ("name", len(file.project + one.name) > _LONGEST, _TOO_LONG),
-            ("account", one.account in accounts, "the account of an earlier table; each has its own"),
-            ("region", one.region not in {"", file.region}, apart),
+        for key, value, wrong, why in (
+            ("name", one.name, one.name in RESERVED, "a part of our own names"),
+            ("name", one.name, one.name in {other.name for other in earlier}, "the name of an earlier environment"),
+            ("name", one.name, len(file.project + one.name) > _LONGEST, _TOO_LONG),
+            ("account", one.account, one.account in accounts, "the account of an earlier table; each has its own"),
+            ("region", one.region, one.region not in {"", file.region}, apart),
+            ("deployers", developer, developer in one.deployers and not file.tooling.developers, nobody),
         ):
             if wrong:
-                yield _Problem(("environments", number, key), f"{_shown(getattr(one, key))} is {why}")
+                yield _Problem(("environments", number, key), f"{_shown(value)} is {why}")
 
 
 def _refusal(problems: list[_Problem], text: str, file: str) -> ConfigError:

@@ -5,6 +5,7 @@ Knows only what a template says of its images; everything else in it is SAM's bu
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
@@ -72,9 +73,28 @@ def functions(template: Template) -> frozenset[str]:
     return frozenset(name for name, body in _resources(template) if body.get("Type") in _FUNCTIONS)
 
 
-def parameters(template: Template) -> frozenset[str]:
-    """Return the names of the template's parameters."""
-    return frozenset(template.get("Parameters") or {})
+def parameters(template: Template) -> dict[str, str | None]:
+    """Return the template's parameters, each with its default as CloudFormation takes it, None where it has none."""
+    declared = template.get("Parameters") or {}
+    return {name: _text((body or {}).get("Default")) for name, body in declared.items()}
+
+
+def check_layers(template: Template, file: str) -> None:
+    """Refuse a layer that may not be made under its name; raises ConfigError.
+
+    SAM calls a layer by its logical id where no LayerName is given, and the execution role may make only layers that
+    begin with the stack's name.
+    """
+    for logical_id, resource in _resources(template):
+        if resource.get("Type") == "AWS::Serverless::LayerVersion":
+            name = (resource.get("Properties") or {}).get("LayerName")
+            text = name.get("Fn::Sub") if isinstance(name, dict) else None
+            if not isinstance(text, str) or not text.startswith("${AWS::StackName}"):
+                raise ConfigError(
+                    f"reading {file}",
+                    f"the layer {logical_id} has no LayerName that begins with its stack's name",
+                    'set its LayerName: !Sub "${AWS::StackName}-NAME"',
+                )
 
 
 def unpinned(template: Template, repositories: Mapping[str, str]) -> Template:
@@ -103,6 +123,11 @@ def strings(value: object) -> Iterator[str]:
             yield from strings(item)
 
 
+def _text(default: object) -> str | None:
+    """Return a parameter's default as CloudFormation writes it: true, 1, 0.5."""
+    return default if isinstance(default, str | None) else json.dumps(default)
+
+
 def _with_images(template: Template, uris: Mapping[str, str]) -> Template:
     # Made anew, never changed in place: by a YAML alias two functions may be one value.
     resources = dict(template["Resources"])
@@ -121,6 +146,8 @@ def _with_images(template: Template, uris: Mapping[str, str]) -> Template:
 def _tables(template: Template) -> Iterator[tuple[str, object]]:
     """Yield, by its place, every value that this room takes for a mapping, outermost first."""
     yield "Parameters", template.get("Parameters")
+    for name, parameter in (template.get("Parameters") or {}).items():
+        yield f"Parameters.{name}", parameter
     yield "Globals", template.get("Globals")
     yield "Globals.Function", (template.get("Globals") or {}).get("Function")
     for logical_id, resource in _resources(template):

@@ -10,6 +10,7 @@ import signal
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from lockstep.sandbox.server import Server
     from lockstep.settings import Settings
 
-PROFILE_CURE = "set tooling.profile in the configuration, or pass --profile"
+INTERRUPTED = "interrupted: a deployment that had begun goes on in AWS; see it with invoke status"
 
 
 class RealClock:
@@ -50,9 +51,12 @@ def read_environment() -> dict[str, str]:
 
 
 def end_on_termination() -> None:
-    """Let SIGTERM, which CodeBuild sends when it stops a build, end the run with exit code 143."""
+    """Let SIGTERM, which CodeBuild sends when it stops a build, end the run with exit code 143 and a word on stderr."""
 
     def end(_signal: int, _frame: FrameType | None) -> NoReturn:
+        # Python refuses to print where the signal has cut into a print; the end must come all the same.
+        with suppress(RuntimeError):
+            Console().complain(INTERRUPTED)
         raise SystemExit(143)
 
     signal.signal(signal.SIGTERM, end)
@@ -158,14 +162,16 @@ class RealWiring:
 
     @property
     def _engine(self) -> str:
-        """The Docker engine that images are built with."""
+        """The Docker engine that images are built with: the sandbox's own, which has stand-ins, for the sandbox alone."""
         from lockstep.sandbox import engine
 
-        if named := self.environ.get("DOCKER_HOST"):
+        if named := engine.named(self.environ):
             return named
-        own = engine.recorded(self.root / ".lockstep")
-        if own and engine.answers(own.host):
-            return own.host
+        # Doctor looks for an engine with a broken configuration too, of which it tells apart.
+        with suppress(ConfigError):
+            own = engine.recorded(self.root / ".lockstep") if self.settings().sandbox else None
+            if own and engine.answers(own.host):
+                return own.host
         return engine.find(self.environ) or f"unix://{engine.SYSTEM_SOCKET}"
 
     def tooling(self) -> ports.Tooling:
@@ -180,7 +186,7 @@ class RealWiring:
         registry = Registry(session, self._registry_host)
         return ports.Tooling(
             caller=caller,
-            images=Images(self._engine, registry.login),
+            images=Images(self._engine, registry.login, takes_standins=settings.sandbox),
             registry=registry,
             store=Bucket(session, settings.names.bucket, settings.names.tooling),
             packager=Sam(self._sam_environment(session), settings.region, settings.names.bucket),
@@ -191,28 +197,43 @@ class RealWiring:
 
         A caller who already is the deployer, as in CodeBuild, assumes nothing in tooling.
         """
+        from lockstep.aws.ecr import Registry
         from lockstep.aws.s3 import Bucket
 
         settings = self.settings()
         target = settings.environment(environment)
         names = settings.names
+        session, caller = self._as_deployer(environment)
+        store, registry = Bucket(session, names.bucket, names.tooling), Registry(session, self._registry_host)
+        deploy = names.deploy_role(environment, target.value.account)
+        cure = f"invoke bootstrap, which makes {deploy} trust {names.deployer_role(environment)}"
+        inner = session.assume(deploy, caller, cure)
+        return ports.Releases(caller, store, registry), self._target(inner, environment)
+
+    def _as_deployer(self, environment: str) -> tuple[Session, str]:
+        names = self.settings().names
         role = names.deployer_role(environment)
         session, caller = self._base
-        if f":assumed-role/{role.rsplit('/', 1)[-1]}/" not in caller:
-            cure = f"have {environment}.deployers in {settings.path} name you, then invoke bootstrap"
-            session = session.assume(role, caller, cure)
-            caller = session.prove(names.tooling, f"opening the tooling account as {role}")
-        store = Bucket(session, names.bucket, names.tooling)
-        deploy = names.deploy_role(environment, target.value.account)
-        inner = session.assume(deploy, caller, f"invoke bootstrap, which makes {deploy} trust {role}")
-        return ports.Releases(caller, store), self._target(inner, environment)
+        if f":assumed-role/{role.rsplit('/', 1)[-1]}/" in caller:
+            return session, caller
+        cure = f"have {environment}.deployers in {self.settings().path} name you, then invoke bootstrap"
+        deployer = session.assume(role, caller, cure)
+        return deployer, deployer.prove(names.tooling, f"opening the tooling account as {role}")
 
     def reader(self, environment: str) -> ports.Target:
-        """Open an environment to look at it; raises IdentityError."""
+        """Open an environment to look at it, as the caller or else as its deployer; raises IdentityError."""
         settings = self.settings()
         session, caller = self._base
         role = settings.names.status_role(environment, settings.environment(environment).value.account)
-        return self._target(session.assume(role, caller, "invoke bootstrap"), environment)
+        try:
+            opened = session.assume(role, caller, "invoke bootstrap")
+        except IdentityError as refused:
+            try:
+                session, caller = self._as_deployer(environment)
+                opened = session.assume(role, caller, "invoke bootstrap")
+            except IdentityError:
+                raise refused from None
+        return self._target(opened, environment)
 
     def _target(self, session: Session, environment: str) -> ports.Target:
         from lockstep.aws.cloudformation import Stacks
@@ -274,4 +295,4 @@ class RealWiring:
         """Return each tool that is needed: name, version or None, and what to do where it is missing."""
         from lockstep.doctor import tools
 
-        return tools(process.child_environment(self.environ), self._engine)
+        return tools(process.child_environment(self.environ), lambda: self._engine)

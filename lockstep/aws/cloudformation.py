@@ -21,12 +21,15 @@ if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
 
 # States from which no change set leads on, and what does. Only what was never whole may be deleted.
-_DELETE, _CONTINUE = "delete the stack, then repeat", "continue its rollback in the CloudFormation console, then repeat"
+_DELETE = "delete the stack, then repeat"
+_ROLL_BACK = "roll it back in the CloudFormation console, then repeat"
+_CONTINUE = "continue its rollback in the CloudFormation console, then repeat"
 _STUCK = {
     "CREATE_FAILED": _DELETE,
     "ROLLBACK_COMPLETE": _DELETE,
     "ROLLBACK_FAILED": _DELETE,
     "DELETE_FAILED": _DELETE,
+    "UPDATE_FAILED": _ROLL_BACK,
     "UPDATE_ROLLBACK_FAILED": _CONTINUE,
 }
 # What the second of two runs is told, whose change set the first has made void.
@@ -81,7 +84,7 @@ class Stacks:
         name = "lockstep-" + canonical.hash_of([template, dict(parameters), dict(tags)])[:32]
         with answers(tried), _alone(tried):
             client = self._cloudformation
-            if not new or before is not None:
+            if before is not None:
                 client.delete_change_set(StackName=stack, ChangeSetName=name)
             client.create_change_set(
                 StackName=stack,
@@ -124,7 +127,13 @@ class Stacks:
         waiter = self._cloudformation.get_waiter("stack_create_complete" if new else "stack_update_complete")
         try:
             with answers(tried):
-                waiter.wait(StackName=stack, WaiterConfig={"Delay": self.poll, "MaxAttempts": int(3600 / self.poll)})  # type: ignore[typeddict-item]
+                waiter.wait(
+                    StackName=stack,
+                    WaiterConfig={
+                        "Delay": self.poll,  # type: ignore[typeddict-item]  # it sleeps parts of a second as well
+                        "MaxAttempts": int(3600 / self.poll),
+                    },
+                )
         except WaiterError as error:
             raise StackError(tried, self.first_failure(stack), "mend the cause, then repeat") from error
 

@@ -1,4 +1,4 @@
-"""ECR in the tooling account: finds images by tag and gives a login. Deletes nothing."""
+"""ECR in the tooling account: finds images by tag or digest and gives a login. Deletes nothing."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from lockstep.model import ImageRef, digest
 
 if TYPE_CHECKING:
     from mypy_boto3_ecr import ECRClient
+    from mypy_boto3_ecr.type_defs import ImageDetailTypeDef, ImageIdentifierTypeDef
 
 
 @dataclass(frozen=True)
@@ -31,19 +32,26 @@ class Registry:
 
     def find(self, repository: str, tag: str) -> ImageRef | None:
         """Return the image that carries a tag; raises RegistryError where the repository is missing."""
-        with answers(f"looking for {repository}:{tag}"):
+        found = self._describe(repository, {"imageTag": tag}, f"{repository}:{tag}")
+        return ImageRef(f"{self.host}/{repository}", digest(found[0]["imageDigest"])) if found else None
+
+    def has(self, ref: ImageRef) -> bool:
+        """Is there still an image of this digest? Raises RegistryError where its repository is missing."""
+        host, _, repository = ref.repository.partition("/")
+        return host == self.host and bool(self._describe(repository, {"imageDigest": ref.digest}, str(ref)))
+
+    def _describe(self, repository: str, image: ImageIdentifierTypeDef, shown: str) -> list[ImageDetailTypeDef]:
+        with answers(f"looking for {shown}"):
             try:
-                found = self._ecr.describe_images(repositoryName=repository, imageIds=[{"imageTag": tag}])
+                return self._ecr.describe_images(repositoryName=repository, imageIds=[image])["imageDetails"]
             except ClientError as error:
                 if code_of(error) == "ImageNotFoundException":
-                    return None
+                    return []
                 if code_of(error) == "RepositoryNotFoundException":
                     raise RegistryError(
                         f"looking for the repository {repository}", code_of(error), "invoke bootstrap"
                     ) from error
                 raise
-        details = found["imageDetails"]
-        return ImageRef(f"{self.host}/{repository}", digest(details[0]["imageDigest"])) if details else None
 
     def login(self) -> tuple[str, str]:
         """Return a user name and a password that the registry takes for twelve hours."""

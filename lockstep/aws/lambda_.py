@@ -31,6 +31,15 @@ class Functions:
         client: LambdaClient = self.session.client("lambda")
         return client
 
+    @cached_property
+    def _once(self) -> LambdaClient:
+        """A client that calls a function once and waits for its answer as long as Lambda lets a function run.
+
+        https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+        """
+        client: LambdaClient = self.session.client("lambda", attempts=1, timeout=900)
+        return client
+
     def image(self, function: str) -> Digest | None:
         """Return the digest that a function runs; None where there is no such function, or it is no image."""
         with answers(f"looking at the function {function} in account {self.account}"):
@@ -44,19 +53,19 @@ class Functions:
         return digest(name) if name else None
 
     def invoke(self, function: str, event: object) -> object:
-        """Call a function, once it is ready, and return its answer; raises DeployError where it fails."""
+        """Call a function, once it is ready and not twice, and return its answer; raises DeployError where it fails."""
         tried = f"invoking {function} in account {self.account}"
         payload = json.dumps(event).encode()
         with answers(tried):
             try:
-                answer = self._lambda.invoke(FunctionName=function, Payload=payload)
+                answer = self._once.invoke(FunctionName=function, Payload=payload)
             except ClientError as error:
                 if code_of(error) in _BROKEN:
                     raise DeployError(tried, str(error), "invoke status") from error
                 if code_of(error) != "ResourceConflictException":
                     raise
                 self._wait(function, tried)
-                answer = self._lambda.invoke(FunctionName=function, Payload=payload)
+                answer = self._once.invoke(FunctionName=function, Payload=payload)
         text = answer["Payload"].read().decode()
         if "FunctionError" in answer:
             raise DeployError(tried, f"it failed: {text[:500]}", "read the function's log")

@@ -7,6 +7,7 @@ role with another session. Every session knows its region, and its endpoint wher
 from __future__ import annotations
 
 import http
+import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -68,15 +69,15 @@ class Session:
     reach: Reach
     boto: boto3.Session = field(repr=False)
 
-    def client(self, service: str) -> Any:  # noqa: ANN401 - each module names its client's type
-        """Make a client with retries and sane timeouts."""
+    def client(self, service: str, *, attempts: int = 8, timeout: int = 60) -> Any:  # noqa: ANN401 - each module names its client's type
+        """Make a client that tries each call so often, and waits so many seconds for an answer."""
         config = Config(
-            retries={"mode": "standard", "total_max_attempts": 8},
+            retries={"mode": "standard", "total_max_attempts": attempts},
             connect_timeout=5,
-            read_timeout=60,
+            read_timeout=timeout,
             s3={"addressing_style": "path"} if self.reach.endpoint else {},
         )
-        return self.boto.client(service, endpoint_url=self.reach.endpoint, config=config)  # type: ignore[call-overload]
+        return self.boto.client(service, endpoint_url=self.reach.endpoint, config=config)  # type: ignore[call-overload]  # the service is no literal here
 
     def caller(self, purpose: str) -> tuple[AccountId, str]:
         """Ask AWS who we are; return the account and the ARN. Raises IdentityError."""
@@ -133,6 +134,8 @@ class Session:
 def open_session(reach: Reach, profile: str | None, purpose: str) -> Session:
     """Open a session from a profile, or with None from the credentials that the machine gives a job.
 
+    Those are the keys of its environment, a web identity token's role, a container's or an instance's: with None
+    no file of profiles is read, and neither AWS_PROFILE nor [default] lets anybody in.
     Raises IdentityError for a profile that does not exist.
     """
     with answers(purpose):
@@ -181,17 +184,33 @@ def _refusal(tried: str, response: Mapping[str, Any]) -> LockstepError:
     return LockstepError(tried, answer)
 
 
+class _Core(botocore.session.Session):
+    """A botocore session whose every client asks the AWS that is meant, whatever the shell or a file says.
+
+    Also those that it makes for itself, of which nobody can tell it: the STS of a profile that takes a role.
+    """
+
+    def __init__(self, reach: Reach, profile: str | None) -> None:
+        # No profile means none: botocore would take AWS_PROFILE, then [default].
+        super().__init__(profile=profile, session_vars=None if profile else {"profile": (None, None, None, None)})
+        self._endpoint = reach.endpoint
+        self.register_component("data_loader", reach.loader)
+        self.set_config_variable("ignore_configured_endpoint_urls", True)  # noqa: FBT003 - botocore takes it by place
+        files = {"config_file": reach.config_file, "credentials_file": reach.credentials_file}
+        for name, file in files.items():
+            if file is not None or profile is None:
+                self.set_config_variable(name, str(file) if profile else os.devnull)
+        if profile is None:
+            for old in ("ec2-credentials-file", "boto-config"):
+                self.get_component("credential_provider").remove(old)
+
+    def create_client(self, *args: Any, **options: Any) -> Any:  # noqa: ANN401 - as in botocore
+        return super().create_client(*args, **options | {"endpoint_url": self._endpoint})
+
+
 def _boto(reach: Reach, profile: str | None, keys: CredentialsTypeDef | None) -> boto3.Session:
-    core = botocore.session.Session(profile=profile)
-    core.register_component("data_loader", reach.loader)
-    if reach.config_file is not None:
-        core.set_config_variable("config_file", str(reach.config_file))
-    if reach.credentials_file is not None:
-        core.set_config_variable("credentials_file", str(reach.credentials_file))
+    core = _Core(reach, profile)
     if keys is None:
-        if reach.endpoint and profile:
-            # A profile that takes a role asks STS, which must be the sandbox's too.
-            core.set_config_variable("region", reach.region)
         return boto3.Session(botocore_session=core, region_name=reach.region)
     return boto3.Session(
         aws_access_key_id=keys["AccessKeyId"],

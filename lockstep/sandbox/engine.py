@@ -82,17 +82,26 @@ def answers(host: str) -> bool:
         return False
 
 
+def named(env: Mapping[str, str]) -> str:
+    """Return what DOCKER_HOST names, "" for nothing; raises BuildError for an engine behind TLS, ssh or npipe."""
+    host = env.get("DOCKER_HOST", "")
+    scheme = urlsplit(host).scheme
+    if host and scheme != "unix" and (scheme not in {"tcp", "http"} or env.get("DOCKER_TLS_VERIFY")):
+        answer = "only unix sockets and plain tcp, without TLS, are supported"
+        cure = "set DOCKER_HOST to unix:///<path> or tcp://<host>:<port>, or unset it"
+        raise BuildError(f"using the Docker engine at {host}, which DOCKER_HOST names", answer, cure)
+    return host
+
+
 def find(env: Mapping[str, str], system_socket: Path = SYSTEM_SOCKET) -> str | None:
     """Return the DOCKER_HOST url of an engine that answers, Docker Desktop's among them, or None.
 
-    Where DOCKER_HOST is set, no other is asked; one behind npipe, ssh or TLS is taken as it is, unasked.
+    Where DOCKER_HOST is set, no other is asked. Raises BuildError as `named` does.
     """
-    named = env.get("DOCKER_HOST", "")
-    if named and (urlsplit(named).scheme not in {"unix", "tcp", "http"} or env.get("DOCKER_TLS_VERIFY")):
-        return named
+    host = named(env)
     sockets = (system_socket, Path(env.get("HOME") or "/", ".docker/run/docker.sock"))
-    hosts = (named,) if named else tuple(f"unix://{path}" for path in sockets if path.exists())
-    return next((host for host in hosts if answers(host)), None)
+    hosts = (host,) if host else tuple(f"unix://{path}" for path in sockets if path.exists())
+    return next(filter(answers, hosts), None)
 
 
 def runtime_folder(folder: Path) -> Path:
@@ -126,13 +135,13 @@ def ensure(folder: Path, env: Mapping[str, str], say: Say, machine: Machine | No
     none answers and none can be started, quoting the end of its log if it tried to.
     """
     here = machine or Machine.this()
-    named, own = env.get("DOCKER_HOST", ""), recorded(folder)
+    wanted, own = named(env), recorded(folder)
     if own and answers(own.host):
         return own
     if host := find(env, here.socket):
         return EngineState(host)
-    if named not in {"", own_host(folder)}:
-        raise BuildError(f"no Docker engine answers at {named}", cure="start it, or unset DOCKER_HOST")
+    if wanted not in {"", own_host(folder)}:
+        raise BuildError(f"no Docker engine answers at {wanted}", cure="start it, or unset DOCKER_HOST")
     if own is None or not is_running(own.pid, daemon_argv(folder)):
         provide(("dockerd", "iptables"), env, say, here)
         if host := find(env, here.socket):  # where systemd runs, installing the package has started its service
@@ -164,7 +173,7 @@ def provide(tools: Sequence[str], env: Mapping[str, str], say: Say, machine: Mac
     for argv in (("apt-get", "update", "-q"), install):
         done = process.run(argv, admin)
         if done.status:
-            raise BuildError(f"'{' '.join(argv)}' failed", tail(done.output), "mend apt-get; try again")
+            raise BuildError(f"'{' '.join(argv)}' failed", process.tail(done.output), "mend apt-get; try again")
 
 
 def stop(folder: Path, say: Say) -> None:
@@ -253,13 +262,8 @@ def _wait_until_ready(folder: Path, state: EngineState, say: Say) -> EngineState
         return state
     log, why = folder / "engine" / LOG, "no answer in time" if is_running(state.pid, argv) else "it ended"
     stop(folder, say)
-    last = tail(log.read_text(encoding="utf-8", errors="replace"))
+    last = process.tail(log.read_text(encoding="utf-8", errors="replace"))
     raise BuildError("the sandbox's Docker engine did not start", f"{why}: {last}", f"read {log}")
-
-
-def tail(output: str, lines: int = 5) -> str:
-    """Return the last lines of a tool's output as one, to be quoted in an error."""
-    return " | ".join(line.strip() for line in output.strip().splitlines()[-lines:])
 
 
 def _wait(is_done: Callable[[], bool], seconds: float) -> None:

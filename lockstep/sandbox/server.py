@@ -126,7 +126,7 @@ class Server:
             ended = process.run(argv, env)
             if ended.status != 0:
                 raise LockstepError(
-                    "installing requirements/sandbox.txt", engine.tail(ended.output), "look at the network"
+                    "installing requirements/sandbox.txt", process.tail(ended.output), "look at the network"
                 )
         mark.write_text(wanted)
         return python
@@ -159,7 +159,7 @@ class Server:
         if not self._healthy():
             raise UnavailableError(
                 "starting the sandbox",
-                engine.tail(log.read_text(errors="replace")),
+                process.tail(log.read_text(errors="replace")),
                 f"read {log}; another port: sandbox.reset",
             )
 

@@ -21,9 +21,10 @@ from urllib.parse import urlsplit
 
 from lockstep import process
 from lockstep.errors import BuildError
+from lockstep.images import STAND_IN
 from lockstep.model import Architecture
 from lockstep.ports import Say
-from lockstep.sandbox import engine
+from lockstep.sandbox import apt_sources, engine
 
 BASE = "public.ecr.aws/lambda/python:3.13"
 SUITE, PACKAGES = "trixie", "python3,python3-venv,ca-certificates"  # the Debian release that has Python 3.13
@@ -50,7 +51,7 @@ CHANGES = (
     "ENV PATH=/usr/local/bin:/usr/local/sbin:/usr/bin:/usr/sbin:/bin:/sbin",
     "WORKDIR /var/task",
     'ENTRYPOINT ["/lambda-entrypoint.sh"]',
-    'LABEL lockstep.stand-in="Debian, not Amazon Linux"',
+    f'LABEL {STAND_IN}="{BASE}"',
 )
 REACH = ("http_proxy", "https_proxy", "no_proxy", "pip_index_url", "pip_extra_index_url")
 
@@ -120,31 +121,17 @@ def _resolved(text: str, values: Mapping[str, str]) -> str:
 def mirror(sources: Iterable[str]) -> str | None:
     """Return the first http mirror of Debian that a machine's apt sources name, or None.
 
-    Takes the text of each file, one-line or deb822 (sources.list(5)). Other people's packages for Debian are no
+    Takes the text of each file. Other people's packages for Debian are no
     mirror, and neither is its security archive: a mirror's path names debian, and it has a main component.
     """
     for text in sources:
-        for uris, components in (*_one_line(text), *_deb822(text)):
+        for uris, components in apt_sources.read(text):
             for uri in uris:
                 folders = urlsplit(uri).path.split("/")
                 is_debian = any(name.startswith("debian") and "security" not in name for name in folders)
                 if uri.startswith(("http://", "https://")) and is_debian and "main" in components:
                     return uri
     return None
-
-
-def _one_line(text: str) -> Iterator[tuple[list[str], list[str]]]:
-    for found in re.finditer(r"^\s*deb\s+(?:\[[^\]]*\]\s+)?(\S+)\s+\S+([^#\n]*)", text, re.MULTILINE):
-        yield [found[1]], found[2].split()
-
-
-def _deb822(text: str) -> Iterator[tuple[list[str], list[str]]]:
-    plain = re.sub(r"^#.*\n?", "", text, flags=re.MULTILINE)
-    for paragraph in re.split(r"\n\s*\n", plain):
-        found = re.findall(r"^([\w-]+):((?:.*)(?:\n[ \t].*)*)", paragraph, re.MULTILINE)
-        fields = {name.lower(): value.split() for name, value in found}
-        if "deb" in fields.get("types", []) and fields.get("enabled", ["yes"]) != ["no"]:
-            yield fields.get("uris", []), fields.get("components", [])
 
 
 def own_architecture() -> Architecture | None:
@@ -237,7 +224,7 @@ def _bootstrap(root: Path, env: Mapping[str, str], say: Say) -> None:
         engine.unmount_below(root)
     if done.status:
         cure = "see that this machine reaches a Debian mirror; on Ubuntu, install debian-archive-keyring"
-        raise BuildError(f"debootstrap of Debian {SUITE} failed", engine.tail(done.output), cure)
+        raise BuildError(f"debootstrap of Debian {SUITE} failed", process.tail(done.output), cure)
 
 
 def _furnish(root: Path, lock: Path, env: Mapping[str, str], say: Say) -> None:
@@ -260,7 +247,7 @@ def _furnish(root: Path, lock: Path, env: Mapping[str, str], say: Say) -> None:
     )  # fmt: skip
     if done.status:
         cure = "see that this machine reaches its Python package index; try again"
-        raise BuildError("the stand-in's runtime client was not installed", engine.tail(done.output), cure)
+        raise BuildError("the stand-in's runtime client was not installed", process.tail(done.output), cure)
     (root / lock.name).unlink()
     shutil.copyfile(_emulator(), root / EMULATOR)
     (root / "lambda-entrypoint.sh").write_text(ENTRY_POINT, encoding="utf-8")

@@ -29,7 +29,7 @@ class FakeConsole:
     """Keeps what was printed: words, errors and results, and all of it in order in `lines`."""
 
     as_json: bool = False
-    answer: bool = False
+    answer: bool | None = None
     lines: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
     documents: list[object] = field(default_factory=list)
@@ -49,8 +49,8 @@ class FakeConsole:
         else:
             self.lines.extend(lines)
 
-    def confirm(self, question: str) -> bool:
-        """Keep the question and give the answer that was set."""
+    def confirm(self, question: str) -> bool | None:
+        """Keep the question and give the answer that was set; by default nobody is there to give one."""
         self.lines.append(question)
         return self.answer
 
@@ -123,6 +123,10 @@ class FakeImages:
         self.world.pushed[tag.partition("/")[2]] = a_digest(tag)
         say(f"pushed {tag}")
 
+    def remove(self, tag: str) -> None:
+        """Forget what was built."""
+        self.world.local.discard(tag)
+
     def check(self, ref: ImageRef, architecture: Architecture) -> None:
         """Find every image good, unless the world says otherwise."""
         self.world.call(f"check {ref.repository} {architecture}")
@@ -141,6 +145,11 @@ class FakeRegistry:
             raise self.world.fails["registry"]
         digest = self.world.pushed.get(f"{repository}:{tag}")
         return None if digest is None else ImageRef(f"{self.host}/{repository}", digest)
+
+    def has(self, ref: ImageRef) -> bool:
+        """Was this digest pushed to its repository, under any tag?"""
+        images = {(f"{self.host}/{name.partition(':')[0]}", digest) for name, digest in self.world.pushed.items()}
+        return (ref.repository, ref.digest) in images
 
 
 @dataclass

@@ -83,7 +83,8 @@ class FakeWiring:
             raise self.world.fails["identity"]
         if environment not in self.may_deploy and self.profile != "releaser":
             raise IdentityError(f"assuming the deployer of {environment}", "AccessDenied", "ask who may do this")
-        return ports.Releases("deployer", FakeStore(self.world)), self.reader(environment)
+        releases = ports.Releases("deployer", FakeStore(self.world), FakeRegistry(self.world))
+        return releases, self.reader(environment)
 
     def reader(self, environment: str) -> ports.Target:
         """Open an environment to look at it."""

@@ -24,7 +24,7 @@ class StubbedSession(Session):
 
     ready: Any = None
 
-    def client(self, service: str) -> Any:  # noqa: ANN401 - as in Session
+    def client(self, service: str, *, attempts: int = 1, timeout: int = 1) -> Any:  # noqa: ANN401, ARG002 - as in Session
         """Return the client, which must be for this service."""
         assert self.ready.meta.service_model.service_name == service
         return self.ready

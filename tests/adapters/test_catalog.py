@@ -145,6 +145,17 @@ def test_files_that_are_not_text(tmp_path: Path, name: str) -> None:
     assert complaint(tmp_path) == (f"reading services/hello/{name}", "it is not UTF-8", "save it as UTF-8")
 
 
+def test_layers_are_checked(tmp_path: Path) -> None:
+    """A layer whose name does not begin with its stack's is refused when its service is read."""
+    layer = "  Shared: {Type: AWS::Serverless::LayerVersion, Properties: {ContentUri: layer}}\n"
+
+    assert complaint(repository(tmp_path, {"template.yaml": TEMPLATE + layer})) == (
+        "reading services/hello/template.yaml",
+        "the layer Shared has no LayerName that begins with its stack's name",
+        'set its LayerName: !Sub "${AWS::StackName}-NAME"',
+    )
+
+
 def test_smoke_files_are_checked(tmp_path: Path) -> None:
     """A smoke file that calls a function which the template lacks is refused."""
     smoke = '{"events": [{"name": "x", "function": "Gone", "event": {}, "expect": 1}]}'

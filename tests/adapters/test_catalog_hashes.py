@@ -163,3 +163,20 @@ def test_two_images(tmp_path: Path) -> None:
     folder = repository(tmp_path, text, {"two/Dockerfile": "FROM scratch"})
 
     assert touched(folder, lambda: (folder / "two/Dockerfile").write_text("FROM busybox")) == {"Two"}
+
+
+def test_files_that_are_unchanged(tmp_path: Path) -> None:
+    """A service is unchanged as long as every file that it was read from is, and not once it cannot be read."""
+    folder = repository(tmp_path, template())
+    before = load(folder)
+
+    def unchanged() -> bool:
+        return catalog.is_unchanged(lambda: catalog.load(tmp_path, context_files), before)
+
+    found = [unchanged()]
+    (folder / "app" / "app.py").write_text("print(2)")
+    found.append(unchanged())
+    (folder / "template.yaml").write_text("[")
+    found.append(unchanged())
+
+    assert found == [True, False, False]

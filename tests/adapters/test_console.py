@@ -68,11 +68,11 @@ def test_a_person_is_asked(capsys: pytest.CaptureFixture[str], typed: str, *, an
 
 
 def test_nobody_is_asked_in_a_build(capsys: pytest.CaptureFixture[str]) -> None:
-    """Where there is no terminal a question is a no, and is not even asked."""
+    """Where there is no terminal a question has no answer, and is not even asked."""
     before = sys.stdin
     with open(os.devnull, encoding="utf-8") as sys.stdin:  # noqa: PTH123 - a stream, not a file
         confirmed = Console().confirm("Deploy to prod?")
     sys.stdin = before
 
-    assert not confirmed
+    assert confirmed is None
     assert capsys.readouterr() == ("", "")

@@ -106,3 +106,40 @@ def test_a_login_that_is_refused(ecr: Ecr) -> None:
 
     with pytest.raises(IdentityError, match="asking ECR for a login"):
         registry.login()
+
+
+BY_DIGEST = {"repositoryName": REPOSITORY, "imageIds": [{"imageDigest": a_digest()}]}
+REF = ImageRef(f"{HOST}/{REPOSITORY}", a_digest())
+
+
+def test_a_digest_that_is_there(ecr: Ecr) -> None:
+    """An image of a release is there as long as its digest is, whatever tags it has."""
+    registry, stub = ecr
+    stub.add_response("describe_images", {"imageDetails": [{"imageDigest": a_digest()}]}, BY_DIGEST)
+
+    assert registry.has(REF)
+
+
+def test_a_digest_that_is_gone(ecr: Ecr) -> None:
+    """An image that was deleted is told as missing, by an error as by an empty list."""
+    registry, stub = ecr
+    stub.add_client_error("describe_images", "ImageNotFoundException", expected_params=BY_DIGEST)
+    stub.add_response("describe_images", {"imageDetails": []}, BY_DIGEST)
+
+    assert (registry.has(REF), registry.has(REF)) == (False, False)
+
+
+def test_a_digest_in_another_registry(ecr: Ecr) -> None:
+    """An image that another registry holds is not in this one, and nobody is asked."""
+    registry, _ = ecr
+
+    assert not registry.has(ImageRef(f"elsewhere/{REPOSITORY}", a_digest()))
+
+
+def test_a_digest_without_its_repository(ecr: Ecr) -> None:
+    """A repository that is gone with its images ends with 5, as it does for a tag."""
+    registry, stub = ecr
+    stub.add_client_error("describe_images", "RepositoryNotFoundException", "it does not exist", 400)
+
+    with pytest.raises(RegistryError, match=f"looking for the repository {REPOSITORY}"):
+        registry.has(REF)

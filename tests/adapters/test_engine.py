@@ -115,11 +115,31 @@ def test_no_other_engine_stands_in_for_the_named_one(place: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("host", "tls"), [("ssh://me@build", ""), ("npipe:////./pipe/docker_engine", ""), ("tcp://127.0.0.1:1", "1")]
+    ("host", "tls"),
+    [
+        ("ssh://me@build", ""),
+        ("npipe:////./pipe/docker_engine", ""),
+        ("https://127.0.0.1:1", ""),
+        ("127.0.0.1:1", ""),
+        ("tcp://127.0.0.1:1", "1"),
+    ],
 )
-def test_an_engine_that_cannot_be_asked_is_trusted(host: str, tls: str) -> None:
-    """A DOCKER_HOST behind ssh, a named pipe or TLS is taken as it is."""
-    found = engine.find({"DOCKER_HOST": host, "DOCKER_TLS_VERIFY": tls}, NOWHERE)
+def test_an_engine_out_of_reach_is_refused(host: str, tls: str) -> None:
+    """A DOCKER_HOST behind ssh, a named pipe or TLS is refused at once, with what is supported."""
+    with pytest.raises(BuildError) as caught:
+        engine.find({"DOCKER_HOST": host, "DOCKER_TLS_VERIFY": tls}, NOWHERE)
+
+    assert str(caught.value) == (
+        f"error: using the Docker engine at {host}, which DOCKER_HOST names\n"
+        "  answer: only unix sockets and plain tcp, without TLS, are supported\n"
+        "  next: set DOCKER_HOST to unix:///<path> or tcp://<host>:<port>, or unset it"
+    )
+
+
+def test_tls_matters_to_no_socket(place: Path) -> None:
+    """DOCKER_TLS_VERIFY says nothing of a unix socket, as with Docker's own client."""
+    with listening(place / "a.sock") as host:
+        found = engine.find({"DOCKER_HOST": host, "DOCKER_TLS_VERIFY": "1"}, NOWHERE)
 
     assert found == host
 

@@ -19,7 +19,7 @@ from tests.adapters import fake_engine
 REPOSITORY = "111111111111.dkr.ecr.eu-west-1.amazonaws.com/shop/hello/hellofunction"
 TAG = f"{REPOSITORY}:source-c0ffee"
 REF = ImageRef(REPOSITORY, a_digest())
-INSPECTED, BUILT = f"GET /images/{TAG}/json", "POST /build"
+INSPECTED, REMOVED, BUILT = f"GET /images/{TAG}/json", f"DELETE /images/{TAG}", "POST /build"
 LINES = ({"stream": "Step 1/2 : FROM scratch"}, {"stream": "\n"}, {"stream": " ---> Running in 1\n"},
          {"stream": "one\ntwo\n"}, {"aux": {"ID": "sha256:1"}})  # fmt: skip
 
@@ -66,7 +66,7 @@ def test_the_engines_version(images: Images) -> None:
     assert images.ping() == "20.10.24"
 
 
-@pytest.mark.parametrize("call", ["ping", "has", "build", "push", "check", "pull", "import", "running"])
+@pytest.mark.parametrize("call", ["ping", "has", "build", "push", "check", "pull", "import", "remove", "running"])
 def test_no_engine(tmp_path: Path, service: Path, call: str) -> None:
     """Without an engine everything ends with 4, names the socket and says what to start."""
     host = f"unix://{tmp_path}/none.sock"
@@ -79,6 +79,7 @@ def test_no_engine(tmp_path: Path, service: Path, call: str) -> None:
         "check": lambda: images.check(REF, Architecture.X86_64),
         "pull": lambda: images.pull(TAG),
         "import": lambda: images.import_rootfs([b""], TAG, ()),
+        "remove": lambda: images.remove(TAG),
         "running": images.running,
     }
 
@@ -90,13 +91,18 @@ def test_no_engine(tmp_path: Path, service: Path, call: str) -> None:
     assert caught.value.cure == "start Docker, or invoke sandbox.start"
 
 
-@pytest.mark.parametrize("call", ["ping", "has", "running"])
+@pytest.mark.parametrize("call", ["ping", "has", "remove", "running"])
 def test_an_engine_that_breaks(engine: fake_engine.Engine, images: Images, call: str) -> None:
     """An engine that answered once and then fails is as good as none."""
     images.ping()
     broken = (500, {"message": "out of order"})
-    engine.answers |= {"GET /version": broken, INSPECTED: broken, "GET /containers/json": broken}
-    calls = {"ping": images.ping, "has": lambda: images.has(TAG), "running": images.running}
+    engine.answers |= {"GET /version": broken, INSPECTED: broken, "GET /containers/json": broken, REMOVED: broken}
+    calls = {
+        "ping": images.ping,
+        "has": lambda: images.has(TAG),
+        "remove": lambda: images.remove(TAG),
+        "running": images.running,
+    }
 
     with pytest.raises(BuildError, match="talking to the Docker engine") as caught:
         calls[call]()
@@ -107,6 +113,19 @@ def test_an_engine_that_breaks(engine: fake_engine.Engine, images: Images, call:
 def test_an_image_is_there_or_not(images: Images) -> None:
     """A local image is known by its tag."""
     assert (images.has(TAG), images.has("another:tag")) == (True, False)
+
+
+def test_an_image_is_removed(engine: fake_engine.Engine, images: Images) -> None:
+    """A local tag is taken away; one that is not there is no error."""
+    engine.answers[REMOVED] = (200, [{"Untagged": TAG}])
+
+    images.remove(TAG)
+    images.remove("another:tag")
+
+    assert [asked.path for asked in engine.asked if asked.method == "DELETE"] == [
+        f"/images/{TAG}",
+        "/images/another:tag",
+    ]
 
 
 def test_a_build_is_shown_as_it_goes(images: Images, service: Path) -> None:
@@ -219,3 +238,37 @@ def test_a_login_helper_that_is_missing(images: Images, service: Path, alone: Pa
     del caught
     gc.collect()  # now, while that warning is ignored
     assert "docker-credential-gone" in answer
+
+
+def stand_in(engine: fake_engine.Engine) -> None:
+    """Have the build's image carry what it inherits from the sandbox's stand-in."""
+    inspected = {
+        "Architecture": "amd64",
+        "Size": 1,
+        "Config": {"Labels": {"lockstep.stand-in": "public.ecr.aws/lambda/python:3.13"}},
+    }
+    engine.answers |= {INSPECTED: (200, inspected), REMOVED: (200, [{"Untagged": TAG}])}
+
+
+def test_a_build_on_the_stand_in_is_refused(engine: fake_engine.Engine, images: Images, service: Path) -> None:
+    """What was built on the sandbox's stand-in is no image for real accounts, and does not stay for a second try."""
+    stand_in(engine)
+
+    with pytest.raises(BuildError) as caught:
+        build(images, service)
+
+    assert str(caught.value) == (
+        "error: building HelloFunction from hello/app\n"
+        "  answer: its base is the sandbox's stand-in for public.ecr.aws/lambda/python:3.13\n"
+        "  next: docker pull public.ecr.aws/lambda/python:3.13, then repeat"
+    )
+    assert engine.at(f"/images/{TAG}").method == "DELETE"
+
+
+def test_the_sandbox_takes_the_stand_in(engine: fake_engine.Engine, service: Path) -> None:
+    """In the sandbox an image that was built on the stand-in is as good as any."""
+    stand_in(engine)
+
+    said = build(Images(engine.host, takes_standins=True), service)
+
+    assert said[0] == "  Step 1/2 : FROM scratch"

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import io
 import json
+import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import Any
 
 import pytest
 from botocore.response import StreamingBody
 from botocore.stub import Stubber
 
 from lockstep.aws.lambda_ import Functions
+from lockstep.aws.session import Reach, Session
 from lockstep.errors import DeployError, IdentityError, UnavailableError
 from lockstep.testing import a_digest
-from tests.adapters.stubs import stubbed
+from tests.adapters.stubs import REGION, a_boto_session, stubbed
 
 NAME = {"FunctionName": "shop-test-hello"}
 URI = "111111111111.dkr.ecr.eu-west-1.amazonaws.com/shop/hello"
@@ -156,3 +160,43 @@ def test_a_busy_lambda(functions: Lambda) -> None:
 
     with pytest.raises(UnavailableError):
         lambda_.invoke("shop-test-hello", {})
+
+
+def test_a_slow_function_is_called_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A call whose answer breaks off is not made again: the function may have done its work."""
+    calls: list[str] = []
+
+    class Breaking(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            calls.append(self.path)
+            self.close_connection = True
+
+        def log_message(self, *_words: object) -> None:
+            """Keep quiet."""
+
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "5")
+    with HTTPServer(("127.0.0.1", 0), Breaking) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        endpoint = f"http://127.0.0.1:{server.server_port}"
+        with pytest.raises(UnavailableError, match=TRIED):
+            Functions(Session(Reach(REGION, endpoint), a_boto_session()), "222222222222").invoke("shop-test-hello", {})
+        server.shutdown()
+        thread.join()
+
+    assert calls == ["/2015-03-31/functions/shop-test-hello/invocations"]
+
+
+def test_a_function_may_take_as_long_as_lambda_lets_it() -> None:
+    """An answer is waited for as long as a function may run, which is fifteen minutes."""
+    made: list[Any] = []
+
+    class Kept(Session):
+        def client(self, service: str, *, attempts: int = 8, timeout: int = 60) -> Any:  # noqa: ANN401 - as in Session
+            made.append(super().client(service, attempts=attempts, timeout=timeout))
+            return made[-1]
+
+    with pytest.raises(UnavailableError):
+        Functions(Kept(Reach(REGION, "http://127.0.0.1:1"), a_boto_session()), "222222222222").invoke("x", {})
+
+    assert [client.meta.config.read_timeout for client in made] == [900]

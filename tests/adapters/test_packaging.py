@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from lockstep import canonical, making, names
+from lockstep.errors import BuildError, RegistryError
 from lockstep.making import Maker
 from lockstep.model import ImageRef, Sha256
 from lockstep.ports import Say, Tooling
@@ -73,7 +74,9 @@ class Packager(FakePackager):
         return super().package(folder, template, repositories, say)
 
 
-def a_maker(root: Path, world: World, packager: Packager | None = None) -> tuple[Maker, list[str]]:
+def a_maker(
+    root: Path, world: World, packager: FakePackager | None = None, *, unchanged: bool = True
+) -> tuple[Maker, list[str]]:
     """Return a maker in a repository, and what it will say."""
     said: list[str] = []
     tooling = Tooling(
@@ -83,7 +86,7 @@ def a_maker(root: Path, world: World, packager: Packager | None = None) -> tuple
         store=FakeStore(world),
         packager=packager or FakePackager(world),
     )
-    return Maker(root, some_names(), tooling, a_commit(), said.append), said
+    return Maker(root, some_names(), tooling, a_commit(), said.append, lambda _service: unchanged), said
 
 
 def test_a_template_is_packaged_and_pinned(root: Path) -> None:
@@ -148,14 +151,7 @@ class Overtaken(FakePackager):
 def test_the_first_package_is_everybodys(root: Path) -> None:
     """Of two machines that package one source at once, both deploy the package of the first."""
     world = World()
-    maker, _ = a_maker(root, world)
-    maker = Maker(
-        root,
-        maker.names,
-        Tooling("x", FakeImages(world), FakeRegistry(world), FakeStore(world), Overtaken(world)),
-        a_commit(),
-        maker.say,
-    )
+    maker, _ = a_maker(root, world, Overtaken(world))
 
     build = maker.package(HELLO, ONE)
 
@@ -191,4 +187,30 @@ def test_what_is_pushed_is_packaged(root: Path) -> None:
     (build,) = making.packaged(maker, (HELLO,))
 
     assert build.images == tuple(ONE.items())
-    assert [call.split()[0] for call in world.calls] == ["package", "put", "put", "put"]
+    assert [call.split()[0] for call in world.calls] == ["check", "package", "put", "put", "put"]
+
+
+def test_what_is_not_pushed_is_not_packaged(root: Path) -> None:
+    """A service with an image that is not in the registry cannot be packaged."""
+    maker, _ = a_maker(root, World())
+
+    with pytest.raises(RegistryError) as caught:
+        making.packaged(maker, (HELLO,))
+
+    assert str(caught.value) == (
+        "error: packaging hello\n  answer: HelloFunction is not in the registry\n  next: invoke push"
+    )
+
+
+def test_a_file_saved_while_a_template_is_packaged(root: Path) -> None:
+    """A template that was packaged from other files than it is named after is kept nowhere."""
+    world = World()
+    maker, _ = a_maker(root, world, unchanged=False)
+
+    with pytest.raises(BuildError) as caught:
+        maker.package(HELLO, ONE)
+
+    assert str(caught.value) == (
+        "error: packaging hello\n  answer: the source changed while it was packaged\n  next: repeat"
+    )
+    assert world.files == {}

@@ -112,6 +112,24 @@ def test_secrets_are_masked() -> None:
     assert ended.output == lines[0]
 
 
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("as AKIAIOSFODNN7EXAMPLE, ASIAIOSFODNN7EXAMPLE", "as ********, ********"),
+        ("from https://me:secret@index.example/simple", "from https://********@index.example/simple"),
+        ("http://:a@b@host and socks5://u:p@[::1]:1", "http://********@host and socks5://********@[::1]:1"),
+        ("http://host:80/a@b ssh://git@host ASIA", "http://host:80/a@b ssh://git@host ASIA"),
+    ],
+)
+def test_keys_and_logins_are_masked(said: str, shown: str) -> None:
+    """Whatever looks like an access key's id, or like a login in a URL, is masked wherever it came from."""
+    lines: list[str] = []
+
+    ended = process.run(python("import sys; print(sys.argv[1])", said), ENV, on_line=lines.append)
+
+    assert (lines, ended.output) == ([shown], shown)
+
+
 def test_an_empty_secret_masks_nothing() -> None:
     """An empty secret leaves the output as it is."""
     ended = process.run(python("print('as it is')"), ENV | {"AWS_SESSION_TOKEN": ""})

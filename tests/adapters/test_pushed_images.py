@@ -17,7 +17,7 @@ from tests.adapters import fake_engine
 REPOSITORY = "111111111111.dkr.ecr.eu-west-1.amazonaws.com/shop/hello/hellofunction"
 TAG = f"{REPOSITORY}:source-c0ffee"
 REF = ImageRef(REPOSITORY, a_digest())
-PUSHED, READ = f"POST /images/{REPOSITORY}/push", f"GET /distribution/{REF}/json"
+PUSHED, READ, LOCAL = f"POST /images/{REPOSITORY}/push", f"GET /distribution/{REF}/json", f"GET /images/{TAG}/json"
 OCI = "application/vnd.oci.image.manifest.v1+json"
 
 pytestmark = pytest.mark.usefixtures("alone")
@@ -27,7 +27,11 @@ pytestmark = pytest.mark.usefixtures("alone")
 def engine() -> Iterator[fake_engine.Engine]:
     """Run an engine that pushes, and whose registry has one image."""
     with fake_engine.running() as found:
-        found.answers |= {PUSHED: (200, ({"status": "Pushed"},)), READ: (200, manifest())}
+        found.answers |= {
+            PUSHED: (200, ({"status": "Pushed"},)),
+            READ: (200, manifest()),
+            LOCAL: (200, {"Id": "sha256:1", "Config": None}),
+        }
         yield found
 
 
@@ -90,6 +94,31 @@ def test_a_push_that_is_cut_off(engine: fake_engine.Engine, images: Images) -> N
     assert caught.value.cure == "try again"
 
 
+def test_a_stand_in_is_not_pushed(engine: fake_engine.Engine, images: Images) -> None:
+    """An image that an earlier build made on the sandbox's stand-in never reaches the registry of real accounts."""
+    engine.answers[LOCAL] = (
+        200,
+        {"Id": "sha256:1", "Config": {"Labels": {"lockstep.stand-in": "public.ecr.aws/lambda/python:3.13"}}},
+    )
+
+    with pytest.raises(BuildError, match="pushing") as caught:
+        images.push(TAG, print)
+
+    assert caught.value.answer == "its base is the sandbox's stand-in for public.ecr.aws/lambda/python:3.13"
+    assert [asked.path for asked in engine.asked if asked.path.endswith("/push")] == []
+
+
+def test_one_login_for_many_images(engine: fake_engine.Engine) -> None:
+    """However many images are looked at, the registry is asked for a login once."""
+    logins = iter([("AWS", "planted-password")])
+    images = Images(engine.host, lambda: next(logins))
+
+    for _ in range(3):
+        images.check(REF, Architecture.X86_64)
+
+    assert engine.at(f"/distribution/{REF}/json").login["password"] == "planted-password"
+
+
 @pytest.mark.parametrize("media_type", [OCI, "application/vnd.docker.distribution.manifest.v2+json"])
 def test_an_image_that_lambda_runs(engine: fake_engine.Engine, images: Images, media_type: str) -> None:
     """An image that is one manifest for the right processor passes, read with the registry's login."""
@@ -143,7 +172,6 @@ def test_which_images_run(engine: fake_engine.Engine, images: Images) -> None:
 def test_a_pull(engine: fake_engine.Engine, images: Images, status: int, *, pulled: bool) -> None:
     """A pull tells whether the image can be had."""
     engine.answers["POST /images/create"] = (status, ({"status": "x"},) if pulled else {"message": "not found"})
-    engine.answers[f"GET /images/{TAG}/json"] = (200, {"Id": "sha256:1"})
 
     assert images.pull(TAG) is pulled
 

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -78,7 +79,7 @@ class Stub:
         return sam.Sam(self.env, "eu-west-1", "bucket", "environments/222222222222", ROLE, "222222222222")
 
     @property
-    def runs(self) -> list[dict[str, object]]:
+    def runs(self) -> list[dict[str, Any]]:
         """How it was run."""
         return [json.loads(line) for line in (self.folder / "runs").read_text().splitlines()]
 
@@ -260,7 +261,7 @@ def test_a_failed_packaging_quotes_sam(stub: Stub, command: str) -> None:
         "  answer: Error: PythonPipBuilder:ResolveDependencies - no such package\n"
         "  next: invoke doctor"
     )
-    assert [run["argv"][0] for run in stub.runs][-1] == command  # type: ignore[index] # it is a list
+    assert [run["argv"][0] for run in stub.runs][-1] == command
     assert stub.said == []
 
 
@@ -291,3 +292,14 @@ def test_nothing_is_left_behind(stub: Stub) -> None:
 
     assert [run["cwd"] for run in stub.runs if Path(str(run["cwd"])).exists()] == []
     assert [path.name for path in (stub.folder / "hello").iterdir()] == ["app.py"]
+
+
+def test_what_packages_bring_runs_without_credentials(stub: Stub) -> None:
+    """`sam build` runs other people's code, so it gets no credentials; `sam package` uploads, so it does."""
+    stub.package()
+
+    secret = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+    assert [(run["argv"][0], [name for name in secret if name in run["env"]]) for run in stub.runs] == [
+        ("build", []),
+        ("package", list(secret)),
+    ]

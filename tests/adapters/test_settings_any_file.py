@@ -119,7 +119,7 @@ def inline(value: object) -> str:
         return f'"{value}"'
     if isinstance(value, tuple):
         return f"[{', '.join(inline(inner) for inner in value)}]"
-    pairs = value.items() if isinstance(value, dict) else dict(value).items()  # type: ignore[call-overload]
+    pairs = value.items() if isinstance(value, dict) else dict(value).items()  # type: ignore[call-overload]  # a table of the schema
     return "{" + ", ".join(f'"{key}" = {inline(inner)}' for key, inner in pairs if inner is not None) + "}"
 
 

@@ -112,6 +112,7 @@ def test_a_failed_look_is_no_failed_stack(cfn: CloudFormation) -> None:
         ("ROLLBACK_COMPLETE", "delete the stack, then repeat"),
         ("ROLLBACK_FAILED", "delete the stack, then repeat"),
         ("DELETE_FAILED", "delete the stack, then repeat"),
+        ("UPDATE_FAILED", "roll it back in the CloudFormation console, then repeat"),
         ("UPDATE_ROLLBACK_FAILED", "continue its rollback in the CloudFormation console, then repeat"),
     ],
 )

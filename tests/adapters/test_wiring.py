@@ -95,6 +95,7 @@ def test_the_tooling_account(outside: Outside) -> None:
     assert isinstance(found.packager, Sam)
     assert found.caller == DEVELOPER
     assert found.images.host == "unix:///nowhere.sock"
+    assert found.images.takes_standins
     assert found.registry.host == f"127.0.0.1:{outside.aws.port}"
     assert (found.store.name, found.store.owner) == (f"shop-artifacts-{TOOLING}-eu-west-1", TOOLING)
     assert found.packager.env["AWS_ENDPOINT_URL"] == outside.aws.endpoint

@@ -14,8 +14,10 @@ import pytest
 
 from lockstep import process
 from lockstep.console import Console
+from lockstep.testing import SETTINGS
 from lockstep.wiring import RealClock, RealWiring, end_on_termination, read_environment
 from tests.adapters import fake_engine
+from tests.adapters.outside import SANDBOX
 
 pytestmark = pytest.mark.usefixtures("alone")
 
@@ -75,13 +77,36 @@ def test_the_version_of_apples_git(tmp_path: Path) -> None:
 
 def test_the_engine_that_builds(tmp_path: Path) -> None:
     """Images are built with the engine that DOCKER_HOST names, else with the sandbox's own, else with the system's."""
-    root = write(tmp_path, "infra/sandbox.toml", "")
+    root = write(tmp_path, "infra/sandbox.toml", SANDBOX)
     with fake_engine.running() as engine:
         write(root, ".lockstep/engine/state.json", json.dumps({"host": engine.host}))
         named = versions(wiring(root))
         own = versions(wiring(root, DOCKER_HOST=""))
 
     assert (named["docker engine"], own["docker engine"]) == (None, "20.10.24")
+
+
+@pytest.mark.parametrize("text", [SETTINGS, "broken"])
+def test_the_sandboxs_engine_is_the_sandboxs_alone(tmp_path: Path, alone: Path, text: str) -> None:
+    """For real accounts nothing is built with the sandbox's engine, which holds its stand-ins; doctor still looks."""
+    with fake_engine.running() as own, fake_engine.running() as other:
+        root = write(tmp_path, "infra/environments.toml", text)
+        write(root, ".lockstep/engine/state.json", json.dumps({"host": own.host}))
+        (alone / ".docker/run").mkdir(parents=True)
+        (alone / ".docker/run/docker.sock").symlink_to(other.host.removeprefix("unix://"))
+        versions(wiring(root, DOCKER_HOST="", HOME=str(alone)))
+
+    assert own.asked == []
+
+
+def test_an_engine_out_of_reach(tmp_path: Path) -> None:
+    """A tool's row says what is supported where DOCKER_HOST names an engine that is out of reach."""
+    found = {name: (version, cure) for name, version, cure in wiring(tmp_path, DOCKER_HOST="ssh://me@build").tools()}
+
+    assert found["docker engine"] == (
+        None,
+        "set DOCKER_HOST to unix:///<path> or tcp://<host>:<port>, or unset it",
+    )
 
 
 def test_this_interpreters_tools_come_first(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -108,8 +133,8 @@ def test_no_secret_of_the_environment_is_shown(tmp_path: Path) -> None:
     assert "planted" not in repr(wiring(tmp_path, AWS_SECRET_ACCESS_KEY="planted"))
 
 
-def test_a_build_that_is_stopped_ends_with_143() -> None:
-    """SIGTERM, which CodeBuild sends when it stops a build, ends the run with 143."""
+def test_a_build_that_is_stopped_ends_with_143(capsys: pytest.CaptureFixture[str]) -> None:
+    """SIGTERM, which CodeBuild sends when it stops a build, ends the run with 143 and says what goes on."""
     before = signal.getsignal(signal.SIGTERM)
     try:
         end_on_termination()
@@ -120,6 +145,11 @@ def test_a_build_that_is_stopped_ends_with_143() -> None:
         signal.signal(signal.SIGTERM, before)
 
     assert caught.value.code == 143
+    said = capsys.readouterr()
+    assert (said.out, said.err) == (
+        "",
+        "interrupted: a deployment that had begun goes on in AWS; see it with invoke status\n",
+    )
 
 
 def test_the_clock_and_the_console(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lockstep.aws.cloudformation import Stacks
+from lockstep.aws.ecr import Registry
 from lockstep.aws.lambda_ import Functions
 from lockstep.errors import ConfigError, IdentityError
 from lockstep.model import AccountId
@@ -24,7 +25,10 @@ def test_a_deployer(outside: Outside) -> None:
     assert isinstance(target.sam, Sam)
     assert isinstance(target.stacks, Stacks)
     assert isinstance(target.functions, Functions)
+    assert isinstance(releases.registry, Registry)
     assert releases.caller == AS_DEPLOYER
+    assert releases.registry.host == f"127.0.0.1:{outside.aws.port}"
+    assert releases.registry.session.prove(TOOLING, "") == AS_DEPLOYER
     assert target.caller == f"arn:aws:sts::{TEST}:assumed-role/shop-deploy-test/developer"
     assert (target.stacks.account, target.functions.account, target.sam.account) == (TEST, TEST, TEST)
     assert target.sam.role == f"arn:aws:iam::{TEST}:role/shop-execution-test"
@@ -79,6 +83,30 @@ def test_a_reader(outside: Outside) -> None:
     target = outside.wiring().reader("test")
 
     assert target.caller == f"arn:aws:sts::{TEST}:assumed-role/shop-status-test/developer"
+
+
+def test_a_deployer_looks_too(outside: Outside) -> None:
+    """Who may deploy to an environment may look at it, also where nobody made them a developer."""
+    outside.aws.trusts |= {
+        ROLE.format(TOOLING, "deployer-test"): RELEASER,
+        ROLE.format(TEST, "status-test"): f"arn:aws:sts::{TOOLING}:assumed-role/shop-deployer-test/releaser",
+    }
+
+    target = outside.wiring("releaser").reader("test")
+
+    assert target.caller == f"arn:aws:sts::{TEST}:assumed-role/shop-status-test/releaser"
+
+
+@pytest.mark.parametrize("trusted", [RELEASER, "nobody"])
+def test_a_caller_who_may_not_look(outside: Outside, trusted: str) -> None:
+    """Who may look at an environment in no way is told of the role that looks, whatever else was tried."""
+    outside.aws.trusts[ROLE.format(TOOLING, "deployer-test")] = trusted
+
+    with pytest.raises(IdentityError) as caught:
+        outside.wiring("releaser").reader("test")
+
+    assert caught.value.tried == f"assuming {ROLE.format(TEST, 'status-test')} as {RELEASER}"
+    assert caught.value.cure == "invoke bootstrap"
 
 
 @pytest.mark.parametrize("account", [TOOLING, TEST])

@@ -124,7 +124,8 @@ def copy(to: Path, docker_host: str) -> Place:
     home = to.parent / "home"
     home.mkdir()
     tools = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    env = process.child_environment(os.environ, HOME=str(home), PATH=tools, DOCKER_HOST=docker_host)
+    own = {"HOME": str(home), "PATH": tools, "DOCKER_HOST": docker_host, "LOCKSTEP_CONFIG": "infra/sandbox.toml"}
+    env = process.child_environment(os.environ, **own)
     place = Place(to, env)
     author = ("-c", "user.name=tests", "-c", "user.email=tests@example.invalid")
     place.run("git", "init", "-q", "-b", "main")

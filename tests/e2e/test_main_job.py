@@ -57,14 +57,14 @@ def test_both_environments_run_one_digest(place: Place) -> None:
 
     assert test["release"] == prod["release"]
     assert test["images"] == prod["images"]
-    assert re.fullmatch(r"sha256:[0-9a-f]{64}", dict(test["images"])["HelloFunction"])  # type: ignore[call-overload]
+    assert re.fullmatch(r"sha256:[0-9a-f]{64}", dict(test["images"])["HelloFunction"])  # type: ignore[call-overload]  # JSON
 
 
 def test_a_real_container_answers(place: Place, docker_host: str) -> None:
     """The smoke test is answered by a container that runs the deployed digest."""
     answered = place.invoke("smoke", "--env", "test", "--json")
 
-    digest = dict(deployed(place, "test")["images"])["HelloFunction"]  # type: ignore[call-overload]
+    digest = dict(deployed(place, "test")["images"])["HelloFunction"]  # type: ignore[call-overload]  # JSON
     assert answered.document["smoke"] == [{"service": "hello", "name": "GET /hello greets", "passed": True}]
     assert any(digest in name for name in Images(docker_host).running())
 

@@ -68,7 +68,7 @@ class Attended(Console):
 
     answer: bool | None = None
 
-    def confirm(self, question: str) -> bool:
+    def confirm(self, question: str) -> bool | None:
         """Print the question and give the answer that was set; ask as the real one does where none was."""
         if self.answer is None:
             return super().confirm(question)

@@ -121,11 +121,14 @@ def test_declined(terminal: Terminal) -> None:
 
 
 def test_nobody_there_to_answer(terminal: Terminal) -> None:
-    """Where nobody can answer nothing is changed, and with --json that is a document too."""
-    seen = terminal.invoke("bootstrap", "--json")
+    """Where nobody can answer nothing is changed, and that is an error with exit code 2: a build must not go on."""
+    seen = terminal.invoke("bootstrap")
 
-    assert seen.document == {"target": "aws", "dry_run": False, "stacks": dict.fromkeys(STACKS)}
-    assert seen.err == text(*PLAN, "Nothing was changed. To apply it without a question: invoke bootstrap --yes")
+    assert seen == (
+        2,
+        text(*PLAN),
+        text("error: asking whether to apply it", "  answer: nobody can answer here", "  next: invoke bootstrap --yes"),
+    )
     assert terminal.world.account_stacks == {}
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from lockstep.testing import SETTINGS
-from tests.journeys.terminal import changed, text
+from lockstep.errors import IdentityError
+from lockstep.testing import SETTINGS, TEST, FakeSam
+from tests.journeys.terminal import Outside, changed, text
 
 if TYPE_CHECKING:
+    from lockstep.model import DeployStack
+    from lockstep.ports import Releases, Say, Target
     from tests.journeys.terminal import Terminal
 
 
@@ -181,15 +185,6 @@ def test_a_dry_run_as_json(terminal: Terminal) -> None:
     }
 
 
-def test_a_release_by_its_beginning(terminal: Terminal) -> None:
-    """A release is found by as much of its name as is unique."""
-    release = terminal.release()
-
-    seen = terminal.invoke("deploy", "--env", "test", "--release", release[:8], "--json")
-
-    assert (seen.code, seen.document["release"]) == (0, release)
-
-
 def test_one_service_of_two(two: Terminal) -> None:
     """With --service that service alone is deployed, tested, and said to run the release."""
     seen = two.invoke("deploy", "--env", "test", "--service", "orders")
@@ -200,28 +195,63 @@ def test_one_service_of_two(two: Terminal) -> None:
 
 
 def test_an_environment_sets_parameters(terminal: Terminal) -> None:
-    """Parameters of the settings reach the stack, and a changed one updates it without a new image."""
+    """Parameters of the settings reach the stack, and one that is taken out of them goes back to its default."""
+    parameters = {"Environment": {"Type": "String"}, "LogLevel": {"Type": "String", "Default": "INFO"}}
+    terminal.write_template("hello", Parameters=parameters)
     terminal.invoke("deploy", "--env", "test")
-    terminal.write_template("hello", Parameters={"Environment": {"Type": "String"}, "LogLevel": {"Type": "String"}})
-    terminal.settings = SETTINGS.replace('name = "test"', 'name = "test"\nparameters.hello.Environment = "other"')
+    terminal.settings = SETTINGS.replace('name = "test"', 'name = "test"\nparameters.hello.LogLevel = "DEBUG"')
 
-    seen = terminal.invoke("deploy", "--env", "test", "--json")
-
-    (state,) = terminal.world.stacks.values()
-    assert seen.document["services"] == [{"name": "hello", "result": "updated", "seconds": 1.0}]
-    assert state.outputs == {"Environment": "other"}
-
-
-def test_an_older_release_keeps_its_own_parameters(terminal: Terminal) -> None:
-    """A release is deployed with the parameters of its own template, whatever the working tree's says by now."""
-    release = terminal.release()
-    terminal.write_template("hello", Parameters={})
-
-    seen = terminal.invoke("deploy", "--env", "test", "--release", release)
+    set_ = terminal.invoke("deploy", "--env", "test", "--json")
+    (debugged,) = terminal.world.stacks.values()
+    terminal.settings = SETTINGS
+    unset = terminal.invoke("deploy", "--env", "test", "--json")
 
     (state,) = terminal.world.stacks.values()
-    assert seen.code == 0
-    assert state.outputs == {"Environment": "test"}
+    updated = [{"name": "hello", "result": "updated", "seconds": 1.0}]
+    assert (set_.document["services"], unset.document["services"]) == (updated, updated)
+    assert debugged.outputs == {"Environment": "test", "LogLevel": "DEBUG"}
+    assert state.outputs == {"Environment": "test", "LogLevel": "INFO"}
+
+
+class OneHour(Outside):
+    """An outside whose sessions last no longer than a build."""
+
+    def deployer(self, environment: str) -> tuple[Releases, Target]:
+        """Open an environment until the next image is built."""
+        releases, opened = super().deployer(environment)
+        return releases, replace(opened, sam=Expiring(self.world, TEST, self.builds()))
+
+    def builds(self) -> int:
+        """How many images were built until now."""
+        return sum(call.startswith("build") for call in self.world.calls)
+
+
+@dataclass
+class Expiring(FakeSam):
+    """A SAM whose credentials were good when `builds` images were built, and no longer."""
+
+    builds: int
+
+    def deploy(self, step: DeployStack, template: bytes, say: Say) -> None:
+        """Deploy, where nothing was built meanwhile."""
+        if self.builds != sum(call.startswith("build") for call in self.world.calls):
+            raise IdentityError(f"deploying {step.stack}", "ExpiredToken")
+        super().deploy(step, template, say)
+
+
+def test_a_long_build(terminal: Terminal) -> None:
+    """However long the build took, the deployment after it has a session of a full hour."""
+    terminal.outside = OneHour
+
+    assert terminal.invoke("deploy", "--env", "test").code == 0
+
+
+def test_an_unneeded_image(terminal: Terminal) -> None:
+    """The image of a stack that runs the release already may be gone from the registry."""
+    terminal.invoke("deploy", "--env", "test")
+    terminal.world.pushed.clear()
+
+    assert terminal.invoke("deploy", "--env", "test").code == 0
 
 
 def test_no_engine_is_needed_to_deploy(terminal: Terminal) -> None:

@@ -153,13 +153,13 @@ def test_a_failed_smoke_test_as_json(terminal: Terminal) -> None:
 
 
 def test_a_function_that_cannot_be_called(two: Terminal) -> None:
-    """A function that AWS does not let be called fails its smoke test alone: what was deployed is still reported."""
+    """A function that AWS does not let be called fails its test with its own exit code, after all was reported."""
     two.world.fails["invoke shop-test-hello"] = IdentityError("invoking HelloFunction", "AccessDenied")
 
     seen = two.invoke("deploy", "--env", "test", "--json")
 
     assert (seen.code, seen.document["smoke"]) == (
-        6,
+        3,
         [
             {"service": "hello", "name": "greets", "passed": False},
             {"service": "orders", "name": "greets", "passed": True},

@@ -39,12 +39,16 @@ class Stopped(Outside):
 
 
 def test_a_stopped_build(terminal: Terminal) -> None:
-    """SIGTERM ends with exit code 143."""
+    """SIGTERM ends with exit code 143, and says what goes on without us."""
     terminal.outside = Stopped
 
     seen = terminal.invoke("release")
 
-    assert seen == (143, text("AWS: a fake one"), "")
+    assert seen == (
+        143,
+        text("AWS: a fake one"),
+        text("interrupted: a deployment that had begun goes on in AWS; see it with invoke status"),
+    )
 
 
 def test_our_own_bug(terminal: Terminal) -> None:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lockstep.errors import ConfigError, IdentityError
+import pytest
+
+from lockstep.errors import ConfigError, IdentityError, LockstepError, UnavailableError
 from lockstep.testing import a_service, engine_down
 from tests.journeys.terminal import Outside, text
 
 if TYPE_CHECKING:
     from lockstep.model import Service
+    from lockstep.ports import Target
     from tests.journeys.terminal import Terminal
 
 DIGEST = "sha256:772eefccb53dfe1db992bab2518007d3a8579f06a448ed7478572860ddd82e0d"
@@ -85,6 +88,34 @@ def test_status_as_json(terminal: Terminal) -> None:
     )
 
 
+class HalfOpen(Outside):
+    """An outside in which the caller may not look at test."""
+
+    def reader(self, environment: str) -> Target:
+        """Open prod alone."""
+        if environment == "test":
+            raise IdentityError("assuming the status role of test", "AccessDenied", "invoke bootstrap")
+        return super().reader(environment)
+
+
+def test_status_of_what_may_not_be_seen(terminal: Terminal) -> None:
+    """An environment that the caller may not look at is said to be so, the others are shown: exit code 3."""
+    terminal.outside = HalfOpen
+
+    seen = terminal.invoke("status")
+
+    assert seen == (
+        3,
+        text(
+            "AWS: a fake one",
+            "ENVIRONMENT  SERVICE  STACK         RELEASE  RUNS",
+            "test         -        not allowed   -        -",
+            "prod         hello    not deployed  -        -",
+        ),
+        text("error: assuming the status role of test", "  answer: AccessDenied", "  next: invoke bootstrap"),
+    )
+
+
 def test_smoke_of_what_runs(terminal: Terminal) -> None:
     """Smoke calls each function that runs in an environment and says that it passed."""
     terminal.invoke("deploy", "--env", "test")
@@ -128,6 +159,20 @@ def test_smoke_of_nothing(terminal: Terminal) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [(IdentityError("invoking it", "ExpiredToken", "log in"), 3), (UnavailableError("invoking it"), 10)],
+)
+def test_smoke_that_gets_no_answer(terminal: Terminal, error: LockstepError, code: int) -> None:
+    """A smoke test that gets no answer at all ends with the exit code of the reason, not of a wrong answer."""
+    terminal.invoke("deploy", "--env", "test")
+    terminal.world.fails["invoke"] = error
+
+    seen = terminal.invoke("smoke", "--env", "test")
+
+    assert (seen.code, seen.out.splitlines()[-1]) == (code, "hello: smoke test 'greets' FAILED")
+
+
 def test_smoke_without_tests(terminal: Terminal) -> None:
     """Where no service has a smoke test, smoke says that nothing was tested."""
     terminal.services = (a_service(smoke=()),)
@@ -160,6 +205,7 @@ def test_a_well_machine(terminal: Terminal) -> None:
     assert seen == (
         0,
         text(
+            "AWS: a fake one",
             "CHECK          FOUND                                                     NEXT",
             "python         3.13",
             "docker engine  20.10",
@@ -215,8 +261,9 @@ def test_doctor_as_json(terminal: Terminal) -> None:
 
     seen = terminal.invoke("doctor", "--json")
 
-    assert (seen.code, seen.err) == (2, "")
+    assert (seen.code, seen.err) == (2, text("AWS: a fake one"))
     assert seen.document == {
+        "target": "aws",
         "ok": False,
         "checks": [
             {"name": "python", "found": "3.13", "next": ""},

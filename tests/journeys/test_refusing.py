@@ -226,20 +226,20 @@ def test_an_altered_template(two: Terminal) -> None:
 
 
 def test_a_release_that_lacks_a_service(two: Terminal) -> None:
-    """A release made before a service came ends with exit code 2 and names what it holds."""
+    """A named service that a release does not hold ends with exit code 2 and what it holds."""
     both, two.services = two.services, two.services[:1]
     release = two.release()
     two.services = both
 
-    seen = two.invoke("deploy", "--env", "test", "--release", release)
+    seen = two.invoke("deploy", "--env", "test", "--release", release, "--service", "orders")
 
     assert seen == (
         2,
         AWS,
         text(
-            f"error: deploying orders from release {release[:12]}",
+            f"error: looking for service 'orders' in release {release[:12]}",
             "  answer: it holds: hello",
-            "  next: name the services to deploy with --service, or invoke release",
+            "  next: invoke release",
         ),
     )
     assert two.environments() == ({}, {})

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from lockstep import canonical
-from lockstep.errors import RegistryError
+from lockstep.errors import ConfigError, RegistryError
 from lockstep.testing import engine_down
-from tests.journeys.terminal import changed, text
+from tests.journeys.terminal import Outside, changed, text
 
 if TYPE_CHECKING:
+    from lockstep.model import Service
     from tests.journeys.terminal import Terminal
 
 TAG = "registry/shop/hello/hellofunction:source-d8fc8d98a00a687516ebc1aa516f9d42"
@@ -126,7 +129,7 @@ def test_the_parts_of_a_release_one_by_one(terminal: Terminal) -> None:
 
 
 def test_the_parts_again_do_nothing(terminal: Terminal) -> None:
-    """Build and push of what is built and pushed say so and do nothing."""
+    """Build, push and package of what is there already say so and only look at it."""
     terminal.invoke("build", "push", "package")
     terminal.changes()
 
@@ -141,7 +144,7 @@ def test_the_parts_again_do_nothing(terminal: Terminal) -> None:
         f"hello: HelloFunction {IMAGE}",
         "AWS: a fake one",
     ]
-    assert terminal.changes() == []
+    assert terminal.changes() == ["check registry/shop/hello/hellofunction x86_64"]
 
 
 def test_the_parts_as_json(terminal: Terminal) -> None:
@@ -228,6 +231,45 @@ def test_no_engine_no_image(terminal: Terminal) -> None:
         ),
     )
     assert terminal.accounts() == before
+
+
+class Saved(Outside):
+    """A working tree in which a file is saved, or a template spoiled, while an image is built."""
+
+    def services(self) -> tuple[Service, ...]:
+        """The services, and another one of the same name after the build."""
+        if any(call.startswith("build") for call in self.world.calls):
+            return tuple(changed(service) for service in super().services())
+        return super().services()
+
+
+class Spoiled(Saved):
+    """A working tree that can no longer be read after a build."""
+
+    def services(self) -> tuple[Service, ...]:
+        """The services, and an error after the build."""
+        if super().services() != self.catalog:
+            raise ConfigError("reading services/hello/template.yaml")
+        return self.catalog
+
+
+@pytest.mark.parametrize("outside", [Saved, Spoiled])
+def test_a_file_saved_during_the_build(terminal: Terminal, outside: type[Outside]) -> None:
+    """A file that is saved while its image is built ends the release with exit code 4, and no image is kept."""
+    terminal.outside = outside
+    before = terminal.accounts()
+
+    seen = terminal.invoke("release")
+
+    assert (seen.code, seen.err) == (
+        4,
+        text(
+            "error: building HelloFunction of hello",
+            "  answer: the source changed while it was built",
+            "  next: repeat",
+        ),
+    )
+    assert (terminal.world.local, terminal.accounts()) == (set(), before)
 
 
 def test_a_missing_repository(terminal: Terminal) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import pytest
 
 from lockstep import canonical, execute, plan
-from lockstep.errors import DeployError, GateError, IdentityError
+from lockstep.errors import DeployError, GateError, IdentityError, RegistryError
 from lockstep.model import (
     Change,
     DeployStack,
@@ -23,11 +23,12 @@ from lockstep.model import (
     StackName,
 )
 from lockstep.names import template_key
-from lockstep.ports import Say, Target
+from lockstep.ports import Releases, Say, Target
 from lockstep.testing import (
     TEST,
     FakeClock,
     FakeFunctions,
+    FakeRegistry,
     FakeSam,
     FakeStacks,
     FakeStore,
@@ -46,12 +47,14 @@ SMOKE = SmokeTest("hello", STACK, a_smoke_event())
 
 
 def published(world: World, name: str = "hello") -> ServiceBuild:
-    """Put the packaged template of a service into the world's bucket and return its build."""
+    """Put a service's packaged template into the world's bucket, its image into the registry; return its build."""
     build = a_build(name)
     functions = {function: {"Properties": {"ImageUri": str(ref)}} for function, ref in build.images}
     content = canonical.encode({"Resources": functions, "Service": name})
     build = replace(build, template_sha256=canonical.sha256(content))
     world.files[template_key(build.template_sha256)] = content
+    for _, ref in build.images:
+        world.pushed[ref.repository.removeprefix("registry/") + ":source"] = ref.digest
     return build
 
 
@@ -67,15 +70,14 @@ def planned(world: World, release: Release, environment: Environment | None = No
     services = tuple(a_service(build.name) for build in release.services)
     names, opened = some_names(), target(world)
     running = tuple(execute.running(s.name, names.service_stack("test", s.name), (), opened) for s in services)
-    return plan.deploy(
-        environment, release, services, running, names, {service.name: frozenset() for service in services}
-    )
+    return plan.deploy(environment, release, services, running, names, {service.name: {} for service in services})
 
 
 def run(world: World, steps: Plan, opened: Target | None = None) -> tuple[Outcome, list[str]]:
     """Carry a plan out and return what came of it, and what was said."""
     said: list[str] = []
-    outcome = execute.run(steps, opened or target(world), FakeStore(world), FakeClock(), said.append)
+    releases = Releases("deployer", FakeStore(world), FakeRegistry(world))
+    outcome = execute.run(steps, opened or target(world), releases, FakeClock(), said.append)
     return outcome, said
 
 
@@ -173,6 +175,23 @@ def test_the_caller_of_another_account_changes_nothing() -> None:
         "  next: invoke doctor"
     )
     assert world.calls == []
+
+
+def test_an_image_that_is_gone() -> None:
+    """Where one image of all that is to change is not in the registry, nothing is deployed, not even the others."""
+    world = World()
+    builds = [published(world, name) for name in ("hello", "orders")]
+    del world.pushed["shop/orders/hellofunction:source"]
+
+    with pytest.raises(RegistryError) as caught:
+        run(world, planned(world, a_release(*builds)))
+
+    assert str(caught.value) == (
+        "error: looking for the image of HelloFunction of orders\n"
+        f"  answer: registry/shop/orders/hellofunction@{a_digest()} is gone\n"
+        "  next: invoke release"
+    )
+    assert (world.calls, world.stacks) == ([], {})
 
 
 def test_an_altered_template_is_not_deployed() -> None:

@@ -73,12 +73,12 @@ def test_a_packaged_template_is_read() -> None:
 
 
 def test_parameters_are_those_of_the_release() -> None:
-    """The parameters that a deployment may set are those of the release's own templates."""
-    content = b'{"Resources": {}, "Parameters": {"LogLevel": {}, "Size": {}}}'
+    """The parameters of a deployment, and their defaults, are those of the release's own templates."""
+    content = b'{"Resources": {}, "Parameters": {"LogLevel": {"Default": "INFO"}, "Size": {}}}'
     build = a_build(template_sha256=canonical.sha256(content))
     store = FakeStore(World(files={names.template_key(build.template_sha256): content}))
 
-    assert making.declared_parameters(store, (build,)) == {"hello": {"LogLevel", "Size"}}
+    assert making.declared_parameters(store, (build,)) == {"hello": {"LogLevel": "INFO", "Size": None}}
 
 
 @pytest.mark.parametrize(

@@ -37,10 +37,11 @@ REPOSITORY = "shop/hello/hellofunction"
 TAG = f"registry/{REPOSITORY}:{SOURCE}"
 REF = ImageRef(f"registry/{REPOSITORY}", a_digest())
 PUSHED = {f"{REPOSITORY}:{SOURCE}": a_digest()}
+CHECK = f"check registry/{REPOSITORY} x86_64"
 RECORD = names.build_key("hello", HELLO.source_hash)
 
 
-def a_maker(world: World, **tooling: object) -> tuple[Maker, list[str]]:
+def a_maker(world: World, *, unchanged: bool = True, **tooling: object) -> tuple[Maker, list[str]]:
     """Return a maker in a world, and what it will say; `tooling` stands in for parts of the tooling account."""
     opened = Tooling(
         caller=f"arn:aws:sts::{TOOLING}:assumed-role/shop-developer/x",
@@ -51,7 +52,7 @@ def a_maker(world: World, **tooling: object) -> tuple[Maker, list[str]]:
     )
     said: list[str] = []
     opened = replace(opened, **tooling)  # type: ignore[arg-type]  # the parts are the test's own
-    return Maker(Path("nowhere"), some_names(), opened, a_commit(), said.append), said
+    return Maker(Path("nowhere"), some_names(), opened, a_commit(), said.append, lambda _service: unchanged), said
 
 
 def recorded(build: ServiceBuild) -> dict[str, bytes]:
@@ -126,7 +127,7 @@ def test_an_image_is_pushed_and_read_back() -> None:
     ref = maker.push(HELLO, FUNCTION)
 
     assert ref == ImageRef(f"registry/{REPOSITORY}", a_digest(TAG))
-    assert world.calls == [f"push {TAG}", f"check registry/{REPOSITORY} x86_64"]
+    assert world.calls == [f"push {TAG}", CHECK]
     assert said == ["hello: pushing HelloFunction", f"pushed {TAG}"]
 
 
@@ -135,8 +136,31 @@ def test_an_image_in_the_registry_is_not_pushed() -> None:
     world = World(pushed=dict(PUSHED))
     maker, said = a_maker(world)
 
-    assert (maker.push(HELLO, FUNCTION), world.calls) == (REF, [])
+    assert (maker.push(HELLO, FUNCTION), world.calls) == (REF, [CHECK])
     assert said == ["hello: HelloFunction is in the registry already"]
+
+
+@pytest.mark.parametrize("second", [Maker.ensure, Maker.push, Maker.published])
+def test_an_image_that_failed_its_check(second: Callable[[Maker, Service, ImageFunction], object]) -> None:
+    """An image that was pushed and failed its check is refused the second time too: a failure is no build."""
+    world = World(fails={"check": BuildError("checking it", "it is for arm64")})
+    maker, _ = a_maker(world)
+
+    first = refusal(lambda: maker.ensure(HELLO, FUNCTION), BuildError)
+    again = refusal(lambda: second(maker, HELLO, FUNCTION), BuildError)
+
+    assert (first, again) == ("error: checking it\n  answer: it is for arm64",) * 2
+
+
+def test_a_file_saved_while_an_image_is_built() -> None:
+    """An image that was built from other files than its tag names is neither kept nor pushed."""
+    world = World()
+    maker, _ = a_maker(world, unchanged=False)
+
+    assert refusal(lambda: maker.ensure(HELLO, FUNCTION), BuildError) == (
+        "error: building HelloFunction of hello\n  answer: the source changed while it was built\n  next: repeat"
+    )
+    assert (world.local, world.pushed) == (set(), {})
 
 
 def test_an_image_that_was_never_built_is_not_pushed() -> None:
@@ -167,9 +191,9 @@ def test_a_push_that_leaves_nothing() -> None:
 @pytest.mark.parametrize(
     ("world", "calls"),
     [
-        (World(pushed=dict(PUSHED)), []),
-        (World(local={TAG}), [f"push {TAG}", f"check registry/{REPOSITORY} x86_64"]),
-        (World(), ["build hello HelloFunction", f"push {TAG}", f"check registry/{REPOSITORY} x86_64"]),
+        (World(pushed=dict(PUSHED)), [CHECK]),
+        (World(local={TAG}), [f"push {TAG}", CHECK]),
+        (World(), ["build hello HelloFunction", f"push {TAG}", CHECK]),
     ],
 )
 def test_only_what_is_missing_is_made(world: World, calls: list[str]) -> None:
@@ -178,7 +202,8 @@ def test_only_what_is_missing_is_made(world: World, calls: list[str]) -> None:
 
     ref = maker.ensure(HELLO, FUNCTION)
 
-    assert (ref, world.calls) == (maker.published(HELLO, FUNCTION), calls)
+    assert world.calls == calls
+    assert ref == maker.published(HELLO, FUNCTION)
 
 
 def test_a_service_that_was_built_before_is_not_built() -> None:
@@ -258,15 +283,6 @@ def test_all_images_are_built_and_pushed() -> None:
         service: {name: ImageRef(of.rpartition(":")[0], a_digest(of)) for name, of in images.items()}
         for service, images in tags.items()
     }
-
-
-def test_what_is_not_pushed_is_not_packaged() -> None:
-    """A service with an image that is not in the registry cannot be packaged."""
-    maker, _ = a_maker(World())
-
-    assert refusal(lambda: making.packaged(maker, (HELLO,)), RegistryError) == (
-        "error: packaging hello\n  answer: HelloFunction is not in the registry\n  next: invoke push"
-    )
 
 
 def test_what_was_packaged_before_is_not_packaged() -> None:

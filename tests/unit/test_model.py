@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lockstep import model
-from lockstep.errors import BusyError, LockstepError, StackError
+from lockstep.errors import BusyError, LockstepError, StackError, UnavailableError
 from lockstep.model import (
     Architecture,
     Digest,
@@ -28,6 +28,7 @@ PLAN = Plan(an_environment(), ReleaseId("f" * 64), ())
 CREATED = ServiceOutcome("hello", Result.CREATED, 1.0)
 BUSY = ServiceOutcome("orders", Result.FAILED, 1.0, BusyError("deploying"))
 STUCK = ServiceOutcome("stock", Result.FAILED, 1.0, StackError("deploying"))
+DOWN = SmokeOutcome("hello", "z", passed=False, error=UnavailableError("invoking"))
 PASSED, FAILED = SmokeOutcome("hello", "x", passed=True), SmokeOutcome("hello", "y", passed=False)
 
 
@@ -120,10 +121,11 @@ def test_a_service_that_a_release_lacks() -> None:
         (Outcome(PLAN), 0),
         (Outcome(PLAN, (CREATED,), (PASSED,)), 0),
         (Outcome(PLAN, (CREATED,), (PASSED, FAILED)), 6),
+        (Outcome(PLAN, (CREATED,), (PASSED, DOWN, FAILED)), 10),
         (Outcome(PLAN, (CREATED,), (), (ProveAccount(TEST, "x"),)), 6),
         (Outcome(PLAN, (CREATED, BUSY, STUCK), (FAILED,), (ProveAccount(TEST, "x"),)), 8),
     ],
 )
 def test_the_exit_code_of_an_outcome(outcome: Outcome, code: int) -> None:
-    """An outcome ends with the first error's code, with 6 where a step or a smoke test is left, and else with 0."""
+    """An outcome ends with the first error's code, 6 where a step is left or an answer differs, else 0."""
     assert outcome.exit_code == code

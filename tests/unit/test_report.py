@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lockstep import report
-from lockstep.errors import DeployError
+from lockstep.errors import DeployError, IdentityError
 from lockstep.model import (
     Change,
     DeployStack,
@@ -203,6 +203,20 @@ def test_status_for_programs() -> None:
     }
 
 
+NOT_ALLOWED = (*STATUS, EnvironmentStatus(an_environment(name="secret"), error=IdentityError("opening it", "no")))
+
+
+def test_status_that_may_not_be_read() -> None:
+    """An environment that the caller may not look at has a row of its own, and an error in the document."""
+    environments = [report.status_document(some, "aws")["environments"] for some in (STATUS, NOT_ALLOWED)]
+
+    assert report.status_lines(NOT_ALLOWED)[-1] == "secret       -        not allowed      -             -"
+    assert environments[1] == [
+        *environments[0],  # type: ignore[misc]  # a list, as any JSON
+        {"name": "secret", "account_id": "222222222222", "services": [], "error": "opening it: no"},
+    ]
+
+
 def test_hashes_are_shortened_for_people() -> None:
     """People read the first twelve digits of a hash, without the name of its kind."""
     assert (report.short(f"sha256:{RELEASE}"), report.short(RELEASE)) == ("0123456789ab", "0123456789ab")
@@ -224,16 +238,17 @@ def test_failures_of_an_outcome() -> None:
         (
             SmokeOutcome("hello", "greets", passed=True),
             SmokeOutcome("hello", "parts", passed=False, difference="answer is 1, expected 2"),
+            SmokeOutcome("hello", "a", passed=False, difference="x: y", error=IdentityError("x", "y", "log in")),
+            SmokeOutcome("hello", "b", passed=False, difference="x: y", error=IdentityError("x", "y")),
         ),
     )
+    mend = "mend the service or its smoke.json; to repeat the test: invoke smoke --env test"
 
     assert report.failures(outcome) == (
         "error: deploying\n  answer: no\n  next: again",
-        (
-            "error: smoke test 'parts' of hello in test\n"
-            "  answer: answer is 1, expected 2\n"
-            "  next: mend the service or its smoke.json; to repeat the test: invoke smoke --env test"
-        ),
+        (f"error: smoke test 'parts' of hello in test\n  answer: answer is 1, expected 2\n  next: {mend}"),
+        "error: smoke test 'a' of hello in test\n  answer: x: y\n  next: log in",
+        f"error: smoke test 'b' of hello in test\n  answer: x: y\n  next: {mend}",
     )
 
 

@@ -94,7 +94,7 @@ def test_a_function_that_does_not_answer(error: LockstepError) -> None:
     world = running()
     world.fails["invoke"] = error
 
-    assert smoked(world) == SmokeOutcome("hello", "greets", passed=False, difference="invoking f: boom")
+    assert smoked(world) == SmokeOutcome("hello", "greets", passed=False, difference="invoking f: boom", error=error)
 
 
 @dataclass
@@ -112,4 +112,5 @@ def test_an_account_that_does_not_answer_after_a_deployment() -> None:
 
     outcome = smoked(world, target(world, Silent(world, TEST)))
 
-    assert outcome == SmokeOutcome("hello", "greets", passed=False, difference="looking at shop-test-hello: timeout")
+    assert outcome.difference == "looking at shop-test-hello: timeout"
+    assert (outcome.passed, type(outcome.error)) == (False, UnavailableError)

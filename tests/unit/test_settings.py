@@ -191,9 +191,17 @@ FORMS: list[tuple[str, str, Callable[[str], str], list[str]]] = [
     ),
     (
         "6 tooling.developers[1]",
-        "the ARN of one IAM role or user: exact, with no * and no :root",
+        "the ARN of one IAM role or user: exact, with no *, no comma and no :root",
         lambda value: toml(tooling=f'{TOOLING}\ndevelopers = [\n"{ARN}:role/a/b.c@d",\n"{value}"]'),
-        ["*", f"{ARN}:root", f"{ARN}:role/*", f"{ARN}:role/", f"{ARN}:group/x", "arn:aws:iam::1:user/x"],
+        [
+            "*",
+            f"{ARN}:root",
+            f"{ARN}:role/*",
+            f"{ARN}:role/",
+            f"{ARN}:group/x",
+            f"{ARN}:user/a,b",
+            "arn:aws:iam::1:user/x",
+        ],
     ),
     (
         "8 environments[0].name",
@@ -235,6 +243,7 @@ def test_reserved_environment_names(name: str) -> None:
 
 SHARED = "the account of an earlier table; each has its own"
 LONG = "too long: over 20 letters with the project's, names CloudFormation derives lose our prefix"
+NOBODY = "'arn:aws:iam::111111111111:role/acme-developer' is there only if tooling.developers names somebody"
 APART = "not 'eu-west-1': Lambda pulls images only from ECR in its own region"
 
 
@@ -249,6 +258,7 @@ APART = "not 'eu-west-1': Lambda pulls images only from ECR in its own region"
         (toml(TEST, TEST), "11 environments[1].name", "'test' is the name of an earlier environment (and 1 more)"),
         (toml(TEST.replace("2", "1")), "9 environments[0].account", f"'111111111111' is {SHARED}"),
         (toml(TEST, PROD.replace("3", "2")), "12 environments[1].account", f"'222222222222' is {SHARED}"),
+        (toml(TEST, f'{PROD}\ndeployers = ["{ARN}:role/acme-developer"]'), "13 environments[1].deployers", NOBODY),
         (toml(f'{TEST}\nregion = "eu-north-1"'), "10 environments[0].region", f"'eu-north-1' is {APART}"),
     ],
 )
@@ -297,3 +307,12 @@ def test_parameters_of_known_services() -> None:
     settings.check_services(parsed, ["hello"])
 
     assert parsed.environments[0].parameters_of("hello") == (("Size", "3"),)
+
+
+def test_developers_who_deploy() -> None:
+    """The developer role may deploy where somebody may take that role."""
+    tooling = f'{TOOLING}\ndevelopers = ["{ARN}:user/x"]'
+
+    parsed = settings.parse(toml(f'{TEST}\ndeployers = ["{ARN}:role/acme-developer"]', tooling=tooling), FILE)
+
+    assert parsed.environment("test").deployers == (f"{ARN}:role/acme-developer",)

@@ -195,6 +195,43 @@ def test_image_functions_that_cannot_be_built(text: str, answer: str) -> None:
     assert complaint(text) == answer
 
 
+def layer(properties: str) -> str:
+    """Return a template with one layer."""
+    return f"Resources: {{Shared: {{Type: AWS::Serverless::LayerVersion, Properties: {properties}}}}}"
+
+
+@pytest.mark.parametrize(
+    "properties",
+    [
+        "",
+        "{ContentUri: layer}",
+        "{LayerName: shared}",
+        "{LayerName: !Sub 'shared-${AWS::StackName}'}",
+        "{LayerName: !Sub ['${Name}-shared', {Name: x}]}",
+        "{LayerName: !Ref Name}",
+    ],
+)
+def test_layers_that_may_not_be_made(properties: str) -> None:
+    """A layer whose name does not begin with its stack's, which the execution role may not make, is refused."""
+    with pytest.raises(ConfigError) as caught:
+        template.check_layers(read(layer(properties)), FILE)
+
+    assert str(caught.value) == (
+        f"error: reading {FILE}\n"
+        "  answer: the layer Shared has no LayerName that begins with its stack's name\n"
+        '  next: set its LayerName: !Sub "${AWS::StackName}-NAME"'
+    )
+
+
+def test_layers_that_may_be_made() -> None:
+    """A layer whose name begins with its stack's passes."""
+    parsed = read(layer("{LayerName: !Sub '${AWS::StackName}-shared'}"))
+
+    template.check_layers(parsed, FILE)
+
+    assert template.functions(parsed) == frozenset()
+
+
 def test_all_functions_of_a_template() -> None:
     """Smoke tests may call any function of a template, image or zip."""
     parsed = read(
@@ -206,10 +243,17 @@ def test_all_functions_of_a_template() -> None:
 
 @pytest.mark.parametrize(
     ("text", "expected"),
-    [("", set()), ("Parameters:\n", set()), ("Parameters: {A: {Type: String}, B: {Type: Number}}\n", {"A", "B"})],
+    [
+        ("", {}),
+        ("Parameters:\n", {}),
+        ("Parameters: {A: {Type: String}, B:}\n", {"A": None, "B": None}),
+        ("Parameters: {A: {Default: x}, B: {Default: ''}}\n", {"A": "x", "B": ""}),
+        ("Parameters: {A: {Default: true}, B: {Default: no}}\n", {"A": "true", "B": "false"}),
+        ("Parameters: {A: {Default: 10}, B: {Default: 0.5}}\n", {"A": "10", "B": "0.5"}),
+    ],
 )
-def test_parameters_of_a_template(text: str, expected: set[str]) -> None:
-    """A template's parameters are known by their names."""
+def test_parameters_of_a_template(text: str, expected: dict[str, str | None]) -> None:
+    """A template's parameters are known with their defaults, as the text that CloudFormation takes them for."""
     assert template.parameters(read(f"{text}Resources: {{}}")) == expected
 
 
