@@ -21,8 +21,13 @@ ENV = "the environment's name"
 
 def _open(c: Context, json: bool, profile: str | None = None) -> Wiring:
     """Open the outside: the real one, or in a test the one that its configuration holds."""
-    from lockstep import wiring
+    from lockstep import errors, wiring
 
+    if c.config.run.dry:
+        # Invoke's own dry run echoes shell commands, of which there are none: the task would run in earnest.
+        error = errors.ConfigError("running a task with invoke --dry", "tasks run no shell", "use its --dry-run")
+        print(error, file=sys.stderr)
+        sys.exit(error.exit_code)
     wiring.end_on_termination()
     wire: Any = c.config.get("wiring", wiring.RealWiring)
     opened: Wiring = wire(ROOT, as_json=json, profile=profile)

@@ -11,7 +11,7 @@ from typing import Concatenate, ParamSpec
 
 from lockstep import bootstrap as account_stacks
 from lockstep import catalog, execute, making, plan, report
-from lockstep.errors import ConfigError, LockstepError
+from lockstep.errors import INTERRUPTION, ConfigError, LockstepError
 from lockstep.making import Maker
 from lockstep.model import AccountId, Environment, Plan, Release, Service, ServiceBuild, smoke_exit_code
 from lockstep.ports import Releases, Target, Wiring
@@ -32,9 +32,7 @@ def _use_case(case: Callable[Concatenate[Wiring, P], int]) -> Callable[Concatena
             wiring.console.complain(str(error))
             return error.exit_code
         except KeyboardInterrupt:
-            wiring.console.complain(
-                "interrupted: a deployment that had begun goes on in AWS; see it with invoke status"
-            )
+            wiring.console.complain(INTERRUPTION)
             return INTERRUPTED
 
     return ended
@@ -236,7 +234,7 @@ def sandbox_status(wiring: Wiring) -> int:
 
 def _show_sandbox(wiring: Wiring) -> int:
     found = dict(wiring.sandbox().status())
-    lines = tuple(f"{name}: {value or 'not running'}" for name, value in found.items())
+    lines = tuple(f"{name}: {value or 'none'}" for name, value in found.items())
     wiring.console.result(lines, {"target": _target(wiring), **found})
     return 0
 

@@ -18,6 +18,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+INTERRUPTION = "interrupted; where a deployment had begun, it goes on in AWS: see invoke status"
+
 
 class LockstepError(Exception):
     """Say what was tried on what, what came back, and what to do next.

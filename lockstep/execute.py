@@ -122,9 +122,8 @@ def _ensure_images(steps: Plan, registry: Registry) -> None:
         if isinstance(step, DeployStack) and step.change is not Change.NONE:
             for name, ref in step.build.images:
                 if not registry.has(ref):
-                    raise RegistryError(
-                        f"looking for the image of {name} of {step.service}", f"{ref} is gone", "invoke release"
-                    )
+                    cure = "change a file of the service and release it, or deploy another release"
+                    raise RegistryError(f"looking for the image of {name} of {step.service}", f"{ref} is gone", cure)
 
 
 def _prove(step: ProveAccount, target: Target) -> None:

@@ -119,7 +119,9 @@ class Sam:
                 ended = process.run(argv, env, cwd=here, on_line=None)
                 if ended.status != 0:
                     raise BuildError(
-                        f"running sam {argv[1]} for {folder.name}", last_words(ended.output), "invoke doctor"
+                        f"running sam {argv[1]} for {folder.name}",
+                        last_words(ended.output),
+                        "correct the template or what it names",
                     )
             say(f"  packaged {folder.name}")
             return out.read_bytes()
@@ -136,7 +138,7 @@ class Sam:
             raise DeployError(
                 f"deploying {step.stack} in account {self.account}, {self.region}",
                 last_words(ended.output),
-                "invoke status",
+                "correct what the reason names, then deploy again",
             )
 
 
@@ -151,7 +153,7 @@ def last_words(output: str) -> str:
     Resources that CloudFormation cancelled because of another one come after all others, whatever their time.
     """
     lines = [" ".join(line.split()) for line in output.splitlines() if line.strip(" -")]
-    errors = [line for line in lines if line.startswith("Error:")]
+    errors = [line.partition(", Waiter ")[0] for line in lines if line.startswith("Error:")]
     failed = [line for line in lines if line.startswith(("CREATE_FAILED", "UPDATE_FAILED"))]
     failed.sort(key=lambda line: line.endswith(" cancelled"))
     parts = [*failed[:1], *errors[-1:]] or lines[-1:]

@@ -20,15 +20,13 @@ from typing import TYPE_CHECKING, NoReturn
 
 from lockstep import ports, process
 from lockstep.console import Console
-from lockstep.errors import ConfigError, IdentityError
+from lockstep.errors import INTERRUPTION, ConfigError, IdentityError
 from lockstep.model import AccountId, Commit, Service
 
 if TYPE_CHECKING:
     from lockstep.aws.session import Reach, Session
     from lockstep.sandbox.server import Server
     from lockstep.settings import Settings
-
-INTERRUPTED = "interrupted: a deployment that had begun goes on in AWS; see it with invoke status"
 
 
 class RealClock:
@@ -56,7 +54,7 @@ def end_on_termination() -> None:
     def end(_signal: int, _frame: FrameType | None) -> NoReturn:
         # Python refuses to print where the signal has cut into a print; the end must come all the same.
         with suppress(RuntimeError):
-            Console().complain(INTERRUPTED)
+            Console().complain(INTERRUPTION)
         raise SystemExit(143)
 
     signal.signal(signal.SIGTERM, end)
@@ -162,7 +160,7 @@ class RealWiring:
 
     @property
     def _engine(self) -> str:
-        """The Docker engine that images are built with: the sandbox's own, which has stand-ins, for the sandbox alone."""
+        """The Docker engine that builds images; the sandbox's own, which has stand-ins, is for the sandbox alone."""
         from lockstep.sandbox import engine
 
         if named := engine.named(self.environ):

@@ -77,10 +77,13 @@ class Server:
         if not self._healthy():
             say(f"starting the AWS of this machine at http://{LOOPBACK}:{self._port()}")
             self._launch(python, running.host)
+        empty = not self.profiles.credentials.exists()
         people.seed(self.settings, self.profiles, self.endpoint())
         images = self.open_images(running.host)
         lock = self.root / "requirements" / "standin.txt"
         standin.ensure(self._base_images(), images, self.folder, lock, self.environ, say)
+        if empty:
+            say("its accounts are empty; next: invoke bootstrap --yes")
 
     def stop(self, say: Say) -> None:
         """End the emulator, its containers, and the engine if it is ours; keep their state."""

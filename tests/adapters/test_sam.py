@@ -205,8 +205,8 @@ def test_a_failed_deployment_quotes_its_cause(stub: Stub) -> None:
     assert str(caught.value) == (
         "error: deploying shop-test-hello in account 222222222222, eu-west-1\n"
         "  answer: UPDATE_FAILED AWS::Lambda::Function Hello Source image registry/shop does not exist. Provide"
-        " | Error: Failed to create/update the stack: shop-test-hello, Waiter StackUpdateComplete failed\n"
-        "  next: invoke status"
+        " | Error: Failed to create/update the stack: shop-test-hello\n"
+        "  next: correct what the reason names, then deploy again"
     )
 
 
@@ -259,7 +259,7 @@ def test_a_failed_packaging_quotes_sam(stub: Stub, command: str) -> None:
     assert str(caught.value) == (
         f"error: running sam {command} for hello\n"
         "  answer: Error: PythonPipBuilder:ResolveDependencies - no such package\n"
-        "  next: invoke doctor"
+        "  next: correct the template or what it names"
     )
     assert [run["argv"][0] for run in stub.runs][-1] == command
     assert stub.said == []

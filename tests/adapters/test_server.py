@@ -151,7 +151,11 @@ def test_the_life_of_a_sandbox(installed: Server) -> None:
 
     host = installed.environ["DOCKER_HOST"]
     endpoint = f"http://{installed.registry()}"
-    assert started == [f"Docker engine: {host}", f"starting the AWS of this machine at {endpoint}"]
+    assert started == [
+        f"Docker engine: {host}",
+        f"starting the AWS of this machine at {endpoint}",
+        "its accounts are empty; next: invoke bootstrap --yes",
+    ]
     assert status == {"endpoint": endpoint, "engine": host, "profiles": str(installed.profiles.config)}
     assert again == [f"Docker engine: {host}"]
     assert stopped == ["stopping the AWS of this machine"]

@@ -148,7 +148,7 @@ def test_a_build_that_is_stopped_ends_with_143(capsys: pytest.CaptureFixture[str
     said = capsys.readouterr()
     assert (said.out, said.err) == (
         "",
-        "interrupted: a deployment that had begun goes on in AWS; see it with invoke status\n",
+        "interrupted; where a deployment had begun, it goes on in AWS: see invoke status\n",
     )
 
 

@@ -52,6 +52,16 @@ def test_a_help_page(terminal: Terminal, name: str) -> None:
     assert [flag for flag in flags if len(flag.split("  ", 2)) < 3] == []
 
 
+def test_invoke_s_own_dry_run(terminal: Terminal) -> None:
+    """Invoke's own --dry, which would run a task in earnest, is refused and changes nothing."""
+    seen = terminal.invoke("--dry", "deploy", "--env", "test")
+
+    assert (seen.code, seen.out, terminal.world.calls) == (2, "", [])
+    assert seen.err == (
+        "error: running a task with invoke --dry\n  answer: tasks run no shell\n  next: use its --dry-run\n"
+    )
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_an_example(name: str) -> None:
     """Each help page has one example, which Invoke's own parser takes as this very task."""

@@ -25,7 +25,7 @@ def test_an_interrupt(terminal: Terminal) -> None:
     assert (seen.code, seen.out, seen.err.splitlines()[-1]) == (
         130,
         "",
-        "interrupted: a deployment that had begun goes on in AWS; see it with invoke status",
+        "interrupted; where a deployment had begun, it goes on in AWS: see invoke status",
     )
 
 
@@ -47,7 +47,7 @@ def test_a_stopped_build(terminal: Terminal) -> None:
     assert seen == (
         143,
         text("AWS: a fake one"),
-        text("interrupted: a deployment that had begun goes on in AWS; see it with invoke status"),
+        text("interrupted; where a deployment had begun, it goes on in AWS: see invoke status"),
     )
 
 

@@ -26,8 +26,8 @@ def test_start_and_stop(terminal: Terminal) -> None:
     assert seen == [
         (0, text("starting", "endpoint: http://sandbox"), ""),
         (0, text("endpoint: http://sandbox"), ""),
-        (0, text("stopping", "endpoint: not running"), ""),
-        (0, text("endpoint: not running"), ""),
+        (0, text("stopping", "endpoint: none"), ""),
+        (0, text("endpoint: none"), ""),
     ]
 
 
@@ -47,7 +47,7 @@ def test_a_reset_forgets_the_accounts(terminal: Terminal) -> None:
 
     seen = terminal.invoke("sandbox.reset")
 
-    assert seen == (0, text("stopping", "endpoint: not running"), "")
+    assert seen == (0, text("stopping", "endpoint: none"), "")
     assert "test         hello    not deployed  -        -\n" in terminal.invoke("status").out
 
 

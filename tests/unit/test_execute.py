@@ -189,7 +189,7 @@ def test_an_image_that_is_gone() -> None:
     assert str(caught.value) == (
         "error: looking for the image of HelloFunction of orders\n"
         f"  answer: registry/shop/orders/hellofunction@{a_digest()} is gone\n"
-        "  next: invoke release"
+        "  next: change a file of the service and release it, or deploy another release"
     )
     assert (world.calls, world.stacks) == ([], {})
 
