@@ -48,7 +48,7 @@ class Maker:
             return tag
         self.say(f"{service.name}: building {image.logical_id} from services/{service.name}/{image.context}")
         labels = {
-            names.LABEL_COMMIT: self.commit.sha + ("-dirty" if self.commit.dirty else ""),
+            names.LABEL_COMMIT: names.commit_name(self.commit),
             names.LABEL_SOURCE: dict(service.image_hashes)[image.logical_id],
         }
         self.tooling.images.build(self.root / "services" / service.name, image, tag, labels, self.say)

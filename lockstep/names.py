@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lockstep.model import AccountId, ReleaseId, Sha256, StackName
+from lockstep.model import AccountId, Commit, ReleaseId, Sha256, StackName
 
 RELEASE_TAG = "lockstep:release"
 COMMIT_TAG = "lockstep:commit"
@@ -126,6 +126,16 @@ class Names:
 
 
 ARTIFACTS_PREFIX = "artifacts"
+
+
+def commit_name(commit: Commit) -> str:
+    """Return what tags and labels call the state of a working tree."""
+    return commit.sha + ("-dirty" if commit.dirty else "")
+
+
+def is_dirty(name: str) -> bool:
+    """Does a tag or label, as `commit_name` gives it, name changes that nobody committed?"""
+    return name.endswith("-dirty")
 
 
 def image_tag(source: Sha256) -> str:

@@ -19,7 +19,7 @@ from lockstep.model import (
     ServiceBuild,
     SmokeTest,
 )
-from lockstep.names import COMMIT_TAG, RELEASE_TAG, SETTINGS_TAG, TEMPLATE_TAG, Names
+from lockstep.names import COMMIT_TAG, RELEASE_TAG, SETTINGS_TAG, TEMPLATE_TAG, Names, commit_name
 
 # Of a template: the default of each parameter, None where it has none.
 Parameters = Mapping[str, str | None]
@@ -125,7 +125,7 @@ def _deploy_stack(
     tags = {
         **dict(environment.tags),
         RELEASE_TAG: release.release_id,
-        COMMIT_TAG: release.commit.sha + ("-dirty" if release.commit.dirty else ""),
+        COMMIT_TAG: commit_name(release.commit),
         TEMPLATE_TAG: build.template_sha256,
         SETTINGS_TAG: settings,
     }

@@ -15,6 +15,7 @@ from lockstep.model import (
     SmokeOutcome,
     Step,
 )
+from lockstep.names import COMMIT_TAG, is_dirty
 
 Lines = tuple[str, ...]
 
@@ -48,8 +49,10 @@ def checks_document(rows: list[Lines], target: str | None, *, ok: bool) -> dict[
 
 
 def plan_lines(plan: Plan) -> Lines:
-    """Say what a plan will do."""
-    head = f"Plan for {plan.environment.name}, release {short(plan.release)}:"
+    """Say what a plan will do, and whether its release was made from changes that nobody committed."""
+    commits = [dict(one.tags).get(COMMIT_TAG, "") for one in plan.steps if isinstance(one, DeployStack)]
+    dirty = ", made from uncommitted changes" if any(is_dirty(commit) for commit in commits) else ""
+    head = f"Plan for {plan.environment.name}, release {short(plan.release)}{dirty}:"
     return (head, *(f"  {step(one)}" for one in plan.steps))
 
 

@@ -14,12 +14,12 @@ from invoke import Collection, Program
 import tasks
 from lockstep import canonical, ports
 from lockstep.console import Console
-from lockstep.testing import SETTINGS, FakeWiring, World, a_service
+from lockstep.testing import SETTINGS, FakeWiring, World, a_commit, a_service
 
 if TYPE_CHECKING:
     import pytest
 
-    from lockstep.model import Service
+    from lockstep.model import Commit, Service
 
 TEMPLATE = {
     "Parameters": {"Environment": {"Type": "String"}},
@@ -98,6 +98,7 @@ class Terminal:
     services: tuple[Service, ...] = field(default_factory=lambda: (a_service(),))
     settings: str = SETTINGS
     answer: bool | None = None
+    commit: Commit = field(default_factory=a_commit)
     outside: type[Outside] = Outside
 
     def __post_init__(self) -> None:
@@ -145,5 +146,6 @@ class Terminal:
             world=self.world,
             text=self.settings,
             catalog=self.services,
+            checked_out=self.commit,
             answer=self.answer,
         )

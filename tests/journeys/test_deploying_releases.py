@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lockstep.testing import a_commit
+
 if TYPE_CHECKING:
     from tests.journeys.terminal import Terminal
 
@@ -54,3 +56,12 @@ def test_a_service_that_came_later(two: Terminal) -> None:
     seen = two.invoke("deploy", "--env", "test", "--release", release)
 
     assert (seen.code, seen.out.splitlines()[-1]) == (0, f"test runs release {release[:12]}: hello.")
+
+
+def test_a_release_of_uncommitted_changes(terminal: Terminal) -> None:
+    """A plan says of its release that it was made from changes that nobody committed."""
+    terminal.commit = a_commit(dirty=True)
+
+    seen = terminal.invoke("deploy", "--env", "test", "--dry-run")
+
+    assert f"Plan for test, release {terminal.release()[:12]}, made from uncommitted changes:" in seen.out.splitlines()
