@@ -70,8 +70,8 @@ def doctor(wiring: Wiring) -> int:
 @_use_case
 def build(wiring: Wiring, services: Collection[str] = ()) -> int:
     """Build the images of the services on this machine."""
-    maker, chosen = _open_maker(wiring, services)
-    tags = making.built_tags(maker, chosen)
+    chosen = _chosen(wiring, services)
+    tags = making.built_tags(_maker(wiring), chosen)
     wiring.console.result(report.images_lines(tags), report.images_document(tags, _target(wiring)))
     return 0
 
@@ -79,8 +79,8 @@ def build(wiring: Wiring, services: Collection[str] = ()) -> int:
 @_use_case
 def push(wiring: Wiring, services: Collection[str] = ()) -> int:
     """Push built images and read their digests back."""
-    maker, chosen = _open_maker(wiring, services)
-    refs = making.pushed_refs(maker, chosen)
+    chosen = _chosen(wiring, services)
+    refs = making.pushed_refs(_maker(wiring), chosen)
     wiring.console.result(report.images_lines(refs), report.images_document(refs, _target(wiring)))
     return 0
 
@@ -88,8 +88,8 @@ def push(wiring: Wiring, services: Collection[str] = ()) -> int:
 @_use_case
 def package(wiring: Wiring, services: Collection[str] = ()) -> int:
     """Package the templates of the services whose images are in the registry."""
-    maker, chosen = _open_maker(wiring, services)
-    builds = making.packaged(maker, chosen)
+    chosen = _chosen(wiring, services)
+    builds = making.packaged(_maker(wiring), chosen)
     wiring.console.result(report.builds_lines(builds), report.builds_document(builds, _target(wiring)))
     return 0
 
@@ -97,7 +97,7 @@ def package(wiring: Wiring, services: Collection[str] = ()) -> int:
 @_use_case
 def release(wiring: Wiring) -> int:
     """Make the release of the working tree: build, push, package, publish, each only where it is needed."""
-    made, new = _make_release(wiring)
+    made, new = _make_release(wiring, _chosen(wiring, ()))
     wiring.console.result(report.release_lines(made, new=new), report.release_document(made, new=new))
     return 0
 
@@ -117,17 +117,18 @@ def deploy(
     """
     _say_which(wiring)
     environment = _environment(wiring.settings(), named)
+    tree = wiring.services()
     if wanted is None:
-        catalog.select(wiring.services(), services)
+        catalog.select(tree, services)
     # Before anything is built: who may not deploy there learns it at once, and has changed nothing.
     releases, target = wiring.deployer(environment.name)
     if wanted is None:
-        made, _ = _make_release(wiring, said=True)
+        made, _ = _make_release(wiring, tree)
         # Again, since the session lasts an hour and a build may have taken it.
         releases, target = wiring.deployer(environment.name)
     else:
         made = making.find_release(releases.store, wanted)
-    steps = _plan(wiring, environment, made, plan.select(made, services), releases, target)
+    steps = _plan(wiring, environment, tree, made, plan.select(made, services), releases, target)
     for line in report.plan_lines(steps):
         wiring.console.say(line)
     if dry_run:
@@ -254,30 +255,33 @@ def _environment(settings: Settings, named: str | None) -> Environment:
     return settings.environment(named).value
 
 
-def _open_maker(wiring: Wiring, services: Collection[str], *, said: bool = False) -> tuple[Maker, tuple[Service, ...]]:
-    if not said:
-        _say_which(wiring)
-    chosen = catalog.select(wiring.services(), services)
+def _chosen(wiring: Wiring, services: Collection[str]) -> tuple[Service, ...]:
+    _say_which(wiring)
+    return catalog.select(wiring.services(), services)
+
+
+def _maker(wiring: Wiring) -> Maker:
     commit = wiring.commit()
     unchanged = functools.partial(catalog.is_unchanged, wiring.services)
-    return Maker(wiring.root, wiring.settings().names, wiring.tooling(), commit, wiring.console.say, unchanged), chosen
+    return Maker(wiring.root, wiring.settings().names, wiring.tooling(), commit, wiring.console.say, unchanged)
 
 
-def _make_release(wiring: Wiring, *, said: bool = False) -> tuple[Release, bool]:
-    maker, services = _open_maker(wiring, (), said=said)
+def _make_release(wiring: Wiring, services: tuple[Service, ...]) -> tuple[Release, bool]:
+    maker = _maker(wiring)
     return maker.publish(tuple(maker.make(service) for service in services), wiring.clock)
 
 
 def _plan(
     wiring: Wiring,
     environment: Environment,
+    services: tuple[Service, ...],
     made: Release,
     builds: tuple[ServiceBuild, ...],
     releases: Releases,
     target: Target,
 ) -> Plan:
     names = wiring.settings().names
-    tree = {service.name: service for service in wiring.services()}
+    tree = {service.name: service for service in services}
     if gone := ", ".join(build.name for build in builds if build.name not in tree):
         wiring.console.say(f"Not in services/ any more, so deployed without smoke tests: {gone}")
     return plan.deploy(

@@ -8,11 +8,10 @@ from __future__ import annotations
 import os.path
 import re
 from collections.abc import Callable, Collection, Iterable
-from difflib import get_close_matches
 from pathlib import Path
 
 from lockstep import canonical, smoke, template
-from lockstep.errors import ConfigError
+from lockstep.errors import ConfigError, did_you_mean
 from lockstep.model import ImageFunction, Service, Sha256, SmokeEvent
 from lockstep.names import RESERVED
 
@@ -41,11 +40,10 @@ def select(services: tuple[Service, ...], wanted: Collection[str]) -> tuple[Serv
     known = [service.name for service in services]
     for name in wanted:
         if name not in known:
-            near = get_close_matches(name, known, n=1)
             raise ConfigError(
                 f"looking for service '{name}' in services/",
                 f"there are: {', '.join(known)}",
-                f"did you mean '{near[0]}'?" if near else "",
+                did_you_mean(name, known),
             )
     return tuple(service for service in services if not wanted or service.name in wanted)
 

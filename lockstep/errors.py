@@ -16,6 +16,8 @@ An interrupted run ends with 130 (Ctrl-C) or 143 (SIGTERM).
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from difflib import get_close_matches
 from typing import ClassVar
 
 INTERRUPTION = "interrupted; where a deployment had begun, it goes on in AWS: see invoke status"
@@ -97,3 +99,9 @@ class UnavailableError(LockstepError):
     """A service did not answer, after retries."""
 
     exit_code = 10
+
+
+def did_you_mean(word: str, known: Collection[str]) -> str:
+    """Return the cure for a mistyped word: the nearest of those that are known, or nothing where none is near."""
+    near = get_close_matches(word, known, n=1)
+    return f"did you mean '{near[0]}'?" if near else ""

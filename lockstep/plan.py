@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from difflib import get_close_matches
 
 from lockstep import canonical
-from lockstep.errors import BusyError, ConfigError, StackError
+from lockstep.errors import BusyError, ConfigError, StackError, did_you_mean
 from lockstep.model import (
     Change,
     DeployStack,
@@ -158,10 +157,9 @@ def select(release: Release, wanted: Collection[str]) -> tuple[ServiceBuild, ...
     held = [build.name for build in release.services]
     for name in wanted:
         if name not in held:
-            near = get_close_matches(name, held, n=1)
             raise ConfigError(
                 f"looking for service '{name}' in release {release.release_id[:12]}",
                 f"it holds: {', '.join(held)}",
-                f"did you mean '{near[0]}'?" if near else "invoke release",
+                did_you_mean(name, held) or "invoke release",
             )
     return tuple(build for build in release.services if not wanted or build.name in wanted)

@@ -6,7 +6,6 @@ the line of a mistake. Refuses keys that it does not know, and guesses no accoun
 
 from __future__ import annotations
 
-import difflib
 import re
 import tomllib
 from bisect import bisect_left
@@ -17,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from lockstep.errors import ConfigError
+from lockstep.errors import ConfigError, did_you_mean
 from lockstep.model import AccountId, Environment
 from lockstep.names import RESERVED, Names
 
@@ -301,5 +300,4 @@ def _shown(value: object) -> str:
 
 
 def _nearest(word: str, known: Collection[str]) -> str:
-    near = difflib.get_close_matches(word[:60], known, n=1)
-    return f"did you mean '{near[0]}'?" if near else f"known here: {', '.join(known) or 'nothing'}"
+    return did_you_mean(word[:60], known) or f"known here: {', '.join(known) or 'nothing'}"
