@@ -25,7 +25,6 @@ from lockstep.model import (
     SmokeOutcome,
     SmokeTest,
     StackName,
-    Step,
 )
 from lockstep.names import RELEASE_TAG, SETTINGS_TAG, TEMPLATE_TAG, Names
 from lockstep.ports import Clock, Registry, Releases, Say, Store, Target
@@ -42,13 +41,12 @@ def run(steps: Plan, target: Target, releases: Releases, clock: Clock, say: Say)
     done: list[ServiceOutcome] = []
     tested: list[SmokeOutcome] = []
     for index, step in enumerate(steps.steps):
-        rest = steps.steps[index + 1 :]
         if isinstance(step, ProveAccount):
             _prove(step, target)
         elif isinstance(step, DeployStack):
             done.append(_deploy(step, steps, target, releases.store, clock, say))
             if done[-1].error is not None:
-                return Outcome(steps, tuple(done), tuple(tested), _not_started(rest))
+                return Outcome(steps, tuple(done), tuple(tested), steps.steps[index + 1 :])
         else:
             tested.append(smoke_test(step, target, say))
     return Outcome(steps, tuple(done), tuple(tested))
@@ -129,10 +127,6 @@ def _ensure_images(steps: Plan, registry: Registry) -> None:
 def _prove(step: ProveAccount, target: Target) -> None:
     if f":{step.account}:" not in target.caller:
         raise IdentityError(f"deploying to account {step.account}", f"the caller is {target.caller}", "invoke doctor")
-
-
-def _not_started(rest: tuple[Step, ...]) -> tuple[Step, ...]:
-    return tuple(step for step in rest if not isinstance(step, ProveAccount))
 
 
 def _deploy(step: DeployStack, steps: Plan, target: Target, store: Store, clock: Clock, say: Say) -> ServiceOutcome:
