@@ -42,13 +42,13 @@ def _end(exit_code: int) -> None:
 
 @task(help={"json": JSON, "profile": PROFILE})
 def doctor(c: Context, profile: str | None = None, json: bool = False) -> None:
-    """Check tools, engine, configuration and credentials.
+    """Check tools, engine, configuration and accounts.
 
     Example: invoke doctor
     """
-    from lockstep import app
+    from lockstep import administration
 
-    _end(app.doctor(_open(c, json, profile)))
+    _end(administration.doctor(_open(c, json, profile)))
 
 
 @task(iterable=["service"], help={"service": SERVICE, "json": JSON, "profile": PROFILE})
@@ -149,16 +149,68 @@ def status(c: Context, profile: str | None = None, json: bool = False) -> None:
 
 
 @task(
-    help={"yes": "apply without asking", "dry-run": "show the plan and change nothing", "json": JSON},
+    help={
+        "env": "of the environments only this one; tooling in any case",
+        "yes": "apply without asking",
+        "dry-run": "show what would change and change nothing",
+        "json": JSON,
+    },
 )
-def bootstrap(c: Context, yes: bool = False, dry_run: bool = False, json: bool = False) -> None:
+def bootstrap(c: Context, env: str | None = None, yes: bool = False, dry_run: bool = False, json: bool = False) -> None:
     """Set up the accounts: roles, bucket, key, images.
 
     Example: invoke bootstrap
     """
-    from lockstep import app
+    from lockstep import administration
 
-    _end(app.bootstrap(_open(c, json), yes=yes, dry_run=dry_run))
+    _end(administration.set_up(_open(c, json), env, yes=yes, dry_run=dry_run))
+
+
+@task(iterable=["service"], help={"env": ENV, "service": SERVICE, "profile": PROFILE, "json": JSON})
+def permissions(
+    c: Context, service: list[str], env: str | None = None, profile: str | None = None, json: bool = False
+) -> None:
+    """Compare what services need with what is allowed.
+
+    Example: invoke permissions --env test
+    """
+    from lockstep import administration
+
+    _end(administration.fit(_open(c, json, profile), env, service))
+
+
+@task(
+    help={
+        "all": "everything, in every account",
+        "env": "everything of this environment; with --service or --branch only that there",
+        "service": "this service's stacks, and its images where no environment is named",
+        "branch": "the stacks of this feature branch",
+        "unprotect": "also what is protected from being deleted",
+        "confirm": "the project's name, where nobody is there to be asked for it",
+        "dry-run": "show what would go and remove nothing",
+        "json": JSON,
+    },
+)
+def destroy(
+    c: Context,
+    all: bool = False,  # noqa: A002 - Invoke names the flag after it
+    env: str = "",
+    service: str = "",
+    branch: str = "",
+    unprotect: bool = False,
+    confirm: str = "",
+    dry_run: bool = False,
+    json: bool = False,
+) -> None:
+    """Delete what Lockstep made, after asking.
+
+    Example: invoke destroy --env test --dry-run
+    """
+    from lockstep import administration
+    from lockstep.destroy import Asked
+
+    asked = Asked(all, env, service, branch)
+    _end(administration.take_down(_open(c, json), asked, unprotect=unprotect, confirm=confirm, dry_run=dry_run))
 
 
 @task(help={"json": JSON})
@@ -205,5 +257,5 @@ def sandbox_status(c: Context, json: bool = False) -> None:
     _end(app.sandbox_status(_open(c, json)))
 
 
-namespace = Collection(doctor, build, push, package, release, deploy, smoke, status, bootstrap)
+namespace = Collection(doctor, build, push, package, release, deploy, smoke, status, bootstrap, permissions, destroy)
 namespace.add_collection(Collection("sandbox", start, stop, reset, sandbox_status))

@@ -1,172 +1,132 @@
-"""Says which account stacks there are, in which order, with which parameters, and applies them.
+"""Sets the accounts up: says what would change, sees that it can be done, does it in order.
 
-`plan` is pure. `apply` reads the templates of infra/ and changes the accounts, through the ports that it is handed.
-
-One pass, no pasted ARN: every name is derived, each stack names only what an earlier one made, and the one value
-that AWS chooses, the key's ARN, is taken from its stack's outputs.
+A failure ends it, and the next run goes on there. What was shown is what is done: a change set waits meanwhile.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
-from lockstep.model import AccountId, Environment, Service, StackName
-from lockstep.names import Names
-from lockstep.ports import AccountStacks, Clock, Say
-from lockstep.settings import Settings
+from lockstep import intrinsics, needs, template
+from lockstep.account_ports import Administrator
+from lockstep.account_stacks import KEY_ARN, AccountStack, content
+from lockstep.errors import IdentityError
+from lockstep.intrinsics import Stack
+from lockstep.model import AccountId, Change, StackPreview
+from lockstep.needs import Knowledge, Need
+from lockstep.ports import Clock, Say, StackContent
 
-KEY_ARN = "KeyArn"
+Opened = Mapping[AccountId, Administrator]
+# What CloudFormation does to a resource, by what is shown of it.
+_OPERATIONS = {
+    "add": ("create", "read"),
+    "modify": ("read", "update"),
+    "replace": ("create", "delete", "read"),
+    "remove": ("delete",),
+}
 
 
 @dataclass(frozen=True)
-class AccountStack:
-    """One stack that bootstrap makes. With `needs_key` it takes the ARN of the key that an earlier stack made."""
+class Planned:
+    """A stack and what applying it would do; with nothing shown, that can be told only once the key is there."""
 
-    account: AccountId
-    where: str
-    stack: StackName
-    template: str
-    parameters: Mapping[str, str]
-    tags: Mapping[str, str] = field(default_factory=dict)
-    needs_key: bool = False
+    step: AccountStack
+    content: StackContent
+    shown: StackPreview | None
 
-
-def plan(settings: Settings, services: tuple[Service, ...]) -> tuple[AccountStack, ...]:
-    """Return the account stacks in the order in which they must be applied."""
-    names, environments = settings.names, settings.environments
-    return (
-        _roles(settings, names, environments),
-        *(_deployer(settings, names, environment) for environment in environments),
-        _resources(settings, names, environments),
-        *(
-            _repository(settings, names, environments, service.name, image.logical_id)
-            for service in services
-            for image in service.images
-        ),
-        *(_account(settings, names, environment) for environment in environments),
-    )
+    @property
+    def is_needed(self) -> bool:
+        """Is there anything to do?"""
+        return self.shown is None or self.shown.change is not Change.NONE
 
 
-def apply(
-    steps: tuple[AccountStack, ...],
-    root: Path,
-    opened: Mapping[AccountId, AccountStacks],
-    clock: Clock,
-    say: Say,
-) -> dict[str, str]:
-    """Apply the stacks in order and return by stack what came of it. A failure ends it; the next run goes on there."""
-    results: dict[str, str] = {}
-    key = ""
-    for step in steps:
-        began = clock.seconds()
-        parameters = {**step.parameters, **({KEY_ARN: key} if step.needs_key else {})}
-        template = (root / "infra" / step.template).read_text(encoding="utf-8")
-        results[step.stack] = opened[step.account].apply(step.stack, template, parameters, step.tags)
-        say(f"  {step.where}: {step.stack} {results[step.stack]} ({clock.seconds() - began:.1f} s)")
-        state = opened[step.account].describe(step.stack)
-        key = state.outputs.get(KEY_ARN, key) if state else key
-    return results
+@dataclass(frozen=True)
+class Applied:
+    """How a stack ended: created, updated or unchanged, and how long that took, in seconds."""
+
+    step: AccountStack
+    result: str
+    seconds: float
 
 
-def _list(items: Iterable[str]) -> str:
-    """Return a CommaDelimitedList parameter's value."""
-    return ",".join(items)
+def preview(steps: tuple[AccountStack, ...], root: Path, opened: Opened) -> tuple[Planned, ...]:
+    """Say for each stack what applying it would do. Change sets are left waiting; `discard` takes them away."""
+    planned: list[Planned] = []
+    try:
+        key = _key(steps, opened)
+        for step in steps:
+            wanted = content(step, root, key)
+            stacks = opened[step.account].stacks
+            unknown = step.needs_key and not key and stacks.describe(step.stack) is not None
+            planned.append(Planned(step, wanted, None if unknown else stacks.preview(step.stack, wanted)))
+    except BaseException:
+        discard(tuple(planned), opened)
+        raise
+    return tuple(planned)
 
 
-def _publishers(settings: Settings, names: Names) -> list[str]:
-    return [names.build_role, *([names.developer_role] if settings.tooling.developers else [])]
+def discard(planned: tuple[Planned, ...], opened: Opened) -> None:
+    """Take away what was left waiting."""
+    for one in planned:
+        if one.shown is not None:
+            opened[one.step.account].stacks.discard(one.step.stack, one.shown)
 
 
-def _roles(settings: Settings, names: Names, environments: tuple[Environment, ...]) -> AccountStack:
-    assumable = [names.status_role(e.name, e.account) for e in environments]
-    assumable += [names.deployer_role(t.name) for t in settings.targets if names.developer_role in t.deployers]
-    return AccountStack(
-        account=names.tooling,
-        where="tooling",
-        stack=names.tooling_roles_stack,
-        template="tooling-roles.yaml",
-        parameters={
-            "Project": names.project,
-            "ArtifactBucket": names.bucket,
-            "Developers": _list(settings.tooling.developers),
-            "AssumableRoles": _list(assumable),
-        },
-        tags=settings.tooling.tags,
-    )
+def check_rights(planned: tuple[Planned, ...], opened: Opened, knowledge: Knowledge, region: str) -> None:
+    """See that each administrator may do what the plan takes; raises IdentityError before anything is changed."""
+    for account, administrator in opened.items():
+        mine = [one for one in planned if one.step.account == account and one.is_needed]
+        wanted: dict[str, list[str]] = {}
+        for need in (need for one in mine for need in _needs(one, knowledge, region)):
+            wanted.setdefault(need.resource, []).append(need.action)
+        if refused := administrator.rights.refused(wanted):
+            raise IdentityError(
+                f"bootstrapping {mine[0].step.where}, account {account}, as {administrator.identity.caller}",
+                f"it may not: {', '.join(refused[:6])}" + (f", and {len(refused) - 6} more" if refused[6:] else ""),
+                "use an administrator of that account; nothing was changed",
+            )
 
 
-def _deployer(settings: Settings, names: Names, environment: Environment) -> AccountStack:
-    return AccountStack(
-        account=names.tooling,
-        where="tooling",
-        stack=names.deployer_stack(environment.name),
-        template="tooling-deployer.yaml",
-        parameters={
-            "Project": names.project,
-            "Environment": environment.name,
-            "EnvironmentAccount": environment.account,
-            "ArtifactBucket": names.bucket,
-            "Deployers": _list(settings.environment(environment.name).deployers),
-        },
-        tags=settings.tooling.tags,
-    )
+def apply(planned: tuple[Planned, ...], root: Path, opened: Opened, clock: Clock, say: Say) -> tuple[Applied, ...]:
+    """Do what was planned, in order; return what came of each stack. Where one fails, the rest is left as it was."""
+    results: list[Applied] = []
+    try:
+        for one in planned:
+            began = clock.seconds()
+            result = _apply(one, tuple(other.step for other in planned), root, opened)
+            results.append(Applied(one.step, result, clock.seconds() - began))
+            if one.is_needed:
+                say(f"  {one.step.where}: {one.step.stack} {result} ({results[-1].seconds:.1f} s)")
+    finally:
+        discard(planned[len(results) + 1 :], opened)
+    return tuple(results)
 
 
-def _resources(settings: Settings, names: Names, environments: tuple[Environment, ...]) -> AccountStack:
-    return AccountStack(
-        account=names.tooling,
-        where="tooling",
-        stack=names.tooling_resources_stack,
-        template="tooling-resources.yaml",
-        parameters={
-            "Project": names.project,
-            "ArtifactBucket": names.bucket,
-            "Publishers": _list(_publishers(settings, names)),
-            "Deployers": _list(names.deployer_role(e.name) for e in environments),
-            "EnvironmentAccounts": _list(e.account for e in environments),
-            "DeployRoles": _list(names.deploy_role(e.name, e.account) for e in environments),
-            "ExecutionRoles": _list(names.execution_role(e.name, e.account) for e in environments),
-        },
-        tags=settings.tooling.tags,
-    )
+def _apply(one: Planned, steps: tuple[AccountStack, ...], root: Path, opened: Opened) -> str:
+    step, stacks = one.step, opened[one.step.account].stacks
+    # Only now is the key sure to be there.
+    wanted = content(step, root, _key(steps, opened)) if one.is_needed and step.needs_key else one.content
+    shown = stacks.preview(step.stack, wanted) if one.shown is None else one.shown
+    return stacks.apply(step.stack, wanted, shown)
 
 
-def _repository(
-    settings: Settings, names: Names, environments: tuple[Environment, ...], service: str, function: str
-) -> AccountStack:
-    return AccountStack(
-        account=names.tooling,
-        where="tooling",
-        stack=names.repository_stack(service, function),
-        template="tooling-repository.yaml",
-        parameters={
-            "Repository": names.repository(service, function),
-            "EnvironmentAccounts": _list(e.account for e in environments),
-            "ExecutionRoles": _list(names.execution_role(e.name, e.account) for e in environments),
-            "Functions": _list(names.function_pattern(e.name, e.account) for e in environments),
-        },
-        tags=settings.tooling.tags,
-        needs_key=True,
-    )
+def _key(steps: tuple[AccountStack, ...], opened: Opened) -> str:
+    """Return the ARN of the key, empty where it is not made yet; its stack is the first."""
+    state = opened[steps[0].account].stacks.describe(steps[0].stack)
+    return "" if state is None else state.outputs.get(KEY_ARN, "")
 
 
-def _account(settings: Settings, names: Names, environment: Environment) -> AccountStack:
-    developer = [names.developer_role] if settings.tooling.developers else []
-    return AccountStack(
-        account=environment.account,
-        where=environment.name,
-        stack=names.account_stack(environment.name),
-        template="environment.yaml",
-        parameters={
-            "Project": names.project,
-            "Environment": environment.name,
-            "ToolingAccount": names.tooling,
-            "DeployerRole": names.deployer_role(environment.name),
-            "StatusReaders": _list([names.deployer_role(environment.name), *developer]),
-            "ArtifactBucket": names.bucket,
-        },
-        tags=dict(environment.tags),
-        needs_key=True,
-    )
+def _needs(one: Planned, knowledge: Knowledge, region: str) -> Iterator[Need]:
+    """Yield what the administrator needs for a stack: CloudFormation makes it with the administrator's own rights."""
+    step = one.step
+    parsed = template.read(one.content.template, step.template)
+    where = Stack(step.stack, step.account, region, intrinsics.split_lists(parsed, one.content.parameters))
+    changes = {} if one.shown is None else {change.logical_id: change.action for change in one.shown.resources}
+    for logical_id, body in intrinsics.resources(parsed, where).items():
+        if logical_id in changes:
+            kind, properties = body["Type"], body.get("Properties") or {}
+            operations = _OPERATIONS[changes[logical_id]]
+            found = needs.of_resource(kind, logical_id, properties, where, knowledge, step.account, operations)
+            yield from (need for need in found if need.certain)

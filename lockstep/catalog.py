@@ -10,29 +10,30 @@ import re
 from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 
-from lockstep import canonical, smoke, template
+from lockstep import canonical, grants, smoke, template
 from lockstep.errors import ConfigError, did_you_mean
-from lockstep.model import ImageFunction, Service, Sha256, SmokeEvent
+from lockstep.model import Grants, ImageFunction, Service, Sha256, SmokeEvent
 from lockstep.names import RESERVED
+from lockstep.needs import Knowledge
 
 ContextFiles = Callable[[Path, Path], Iterable[str]]
 _NAME = re.compile(r"(?=.{1,31}$)[a-z](-?[a-z0-9])*")
 # Never part of what is deployed: changing these leaves the release as it is.
-_NOT_PACKAGED = frozenset({"tests", ".aws-sam", "__pycache__", "smoke.json", ".pytest_cache"})
+_NOT_PACKAGED = frozenset({"tests", ".aws-sam", "__pycache__", "smoke.json", ".pytest_cache", grants.FILE})
 
 
-def load(root: Path, context_files: ContextFiles) -> tuple[Service, ...]:
+def load(root: Path, context_files: ContextFiles, knowledge: Knowledge) -> tuple[Service, ...]:
     """Read every service below `root`/services, by name.
 
-    `context_files(context, dockerfile)` names the files that Docker sends for a build, relative to the context.
-    Raises ConfigError for a folder that is no service.
+    `context_files(context, dockerfile)` names the files that Docker sends for a build, relative to the context;
+    `knowledge` tells which permissions there are. Raises ConfigError for a folder that is no service.
     """
     home = root / "services"
     entries = home.iterdir() if home.is_dir() else ()
     folders = sorted(p for p in entries if p.is_dir() and not p.name.startswith((".", "_")))
     if not folders:
         raise ConfigError("reading services/", "there is no service", "add a folder like services/hello")
-    return tuple(_service(root, folder, context_files) for folder in folders)
+    return tuple(_service(root, folder, context_files, knowledge) for folder in folders)
 
 
 def select(services: tuple[Service, ...], wanted: Collection[str]) -> tuple[Service, ...]:
@@ -56,7 +57,7 @@ def is_unchanged(load_again: Callable[[], tuple[Service, ...]], service: Service
         return False
 
 
-def _service(root: Path, folder: Path, context_files: ContextFiles) -> Service:
+def _service(root: Path, folder: Path, context_files: ContextFiles, knowledge: Knowledge) -> Service:
     _check_folder(folder)
     file = f"services/{folder.name}/template.yaml"
     text = _text(folder, "template.yaml")
@@ -76,6 +77,7 @@ def _service(root: Path, folder: Path, context_files: ContextFiles) -> Service:
         source_hash=canonical.hash_of({"package": package, "images": dict(hashes)}),
         package_hash=package,
         image_hashes=hashes,
+        grants=_grants(folder, knowledge),
     )
 
 
@@ -174,6 +176,11 @@ def _package_hash(folder: Path, images: tuple[ImageFunction, ...], paths: Collec
         if not skipped and (path.is_file() or path.is_symlink()):
             files["/".join(parts)] = _file_entry(path)
     return canonical.hash_of(files)
+
+
+def _grants(folder: Path, knowledge: Knowledge) -> Grants:
+    text = _text(folder, grants.FILE)
+    return Grants() if text is None else grants.read(text, f"services/{folder.name}/{grants.FILE}", knowledge)
 
 
 def _smoke(folder: Path, parsed: template.Template) -> tuple[SmokeEvent, ...]:

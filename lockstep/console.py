@@ -32,7 +32,12 @@ class Console:
 
     def confirm(self, question: str) -> bool | None:
         """Ask on the terminal; None where there is none, since nobody can answer there."""
+        answer = self.ask(f"{question} [y/N]")
+        return None if answer is None else answer.lower() in {"y", "yes"}
+
+    def ask(self, question: str) -> str | None:
+        """Ask for a word on the terminal; None where there is none."""
         if not sys.stdin.isatty():
             return None
-        print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
-        return sys.stdin.readline().strip().lower() in {"y", "yes"}
+        print(f"{question} ", end="", file=sys.stderr, flush=True)
+        return sys.stdin.readline().strip()

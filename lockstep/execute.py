@@ -16,6 +16,7 @@ from lockstep.model import (
     EnvironmentStatus,
     Outcome,
     Plan,
+    ProtectStack,
     ProveAccount,
     Result,
     RunningService,
@@ -45,10 +46,12 @@ def run(steps: Plan, target: Target, releases: Releases, clock: Clock, say: Say)
             _prove(step, target)
         elif isinstance(step, DeployStack):
             done.append(_deploy(step, steps, target, releases.store, clock, say))
-            if done[-1].error is not None:
-                return Outcome(steps, tuple(done), tuple(tested), steps.steps[index + 1 :])
+        elif isinstance(step, ProtectStack):
+            done += _protect(step, target, say)
         else:
             tested.append(smoke_test(step, target, say))
+        if done and done[-1].error is not None:
+            return Outcome(steps, tuple(done), tuple(tested), steps.steps[index + 1 :])
     return Outcome(steps, tuple(done), tuple(tested))
 
 
@@ -73,6 +76,7 @@ def running(service: str, stack: StackName, functions: tuple[str, ...], target: 
         template_sha256=state.tags.get(TEMPLATE_TAG),  # type: ignore[arg-type]  # tags are text until they are compared
         images=images,
         settings_hash=state.tags.get(SETTINGS_TAG),
+        protected=state.protected,
     )
 
 
@@ -139,6 +143,16 @@ def _deploy(step: DeployStack, steps: Plan, target: Target, store: Store, clock:
     except LockstepError as error:
         return ServiceOutcome(step.service, Result.FAILED, clock.seconds() - began, error)
     return ServiceOutcome(step.service, _RESULTS[step.change], clock.seconds() - began)
+
+
+def _protect(step: ProtectStack, target: Target, say: Say) -> list[ServiceOutcome]:
+    """Keep a stack from being deleted; nothing is told of it but a failure."""
+    say(f"{step.service}: keeping {step.stack} from being deleted")
+    try:
+        target.stacks.protect(step.stack, on=True)
+    except LockstepError as error:
+        return [ServiceOutcome(step.service, Result.FAILED, 0.0, error)]
+    return []
 
 
 def _bring(step: DeployStack, template: bytes, target: Target, say: Say) -> None:

@@ -6,10 +6,11 @@ Words are those of docs/tour.md: a service is a folder, a release is immutable, 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import PurePosixPath
-from typing import NewType
+from typing import Any, NewType
 
 from lockstep.errors import LockstepError
 
@@ -84,6 +85,20 @@ class SmokeEvent:
     expect: object
 
 
+Statement = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Grants:
+    """What a service needs beyond what every service may, as statements of IAM with placeholders in them.
+
+    `execution` is what CloudFormation needs to make its resources, `boundary` what its functions do when they run.
+    """
+
+    execution: tuple[Statement, ...] = ()
+    boundary: tuple[Statement, ...] = ()
+
+
 @dataclass(frozen=True)
 class Service:
     """A folder in services/: one stack in each environment.
@@ -98,17 +113,19 @@ class Service:
     source_hash: Sha256
     package_hash: Sha256
     image_hashes: tuple[tuple[str, Sha256], ...] = ()
+    grants: Grants = Grants()
 
 
 @dataclass(frozen=True)
 class Environment:
-    """A target account, in promotion order."""
+    """A target account, in promotion order. With `protect`, what is deployed there is kept from being deleted."""
 
     name: str
     account: AccountId
     region: str
     tags: tuple[tuple[str, str], ...] = ()
     parameters: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = ()
+    protect: bool = False
 
     def parameters_of(self, service: str) -> tuple[tuple[str, str], ...]:
         """The template parameters that this environment sets for a service."""
@@ -161,6 +178,7 @@ class RunningService:
     template_sha256: Sha256 | None = None
     images: tuple[tuple[str, Digest | None], ...] = ()
     settings_hash: str | None = None
+    protected: bool = False
 
 
 class Change(StrEnum):
@@ -193,6 +211,14 @@ class DeployStack:
 
 
 @dataclass(frozen=True)
+class ProtectStack:
+    """Keep one service's stack from being deleted."""
+
+    service: str
+    stack: StackName
+
+
+@dataclass(frozen=True)
 class SmokeTest:
     """Invoke one function in the environment and compare its answer."""
 
@@ -201,7 +227,7 @@ class SmokeTest:
     event: SmokeEvent
 
 
-Step = ProveAccount | DeployStack | SmokeTest
+Step = ProveAccount | DeployStack | ProtectStack | SmokeTest
 
 
 @dataclass(frozen=True)
@@ -211,6 +237,25 @@ class Plan:
     environment: Environment
     release: ReleaseId
     steps: tuple[Step, ...]
+
+
+@dataclass(frozen=True)
+class ResourceChange:
+    """What happens to one resource of a stack: `action` is add, modify, replace or remove."""
+
+    action: str
+    logical_id: str
+    kind: str
+    properties: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class StackPreview:
+    """What applying a template would do to a stack, and the id of the change set that waits to do it, if one does."""
+
+    change: Change
+    resources: tuple[ResourceChange, ...] = ()
+    change_set: str = ""
 
 
 class Result(StrEnum):

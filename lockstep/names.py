@@ -6,6 +6,8 @@ tests/templates compares the two.
 
 from __future__ import annotations
 
+import hashlib
+import re
 from dataclasses import dataclass
 
 from lockstep.model import AccountId, Commit, ReleaseId, Sha256, StackName
@@ -23,6 +25,13 @@ RESERVED = frozenset(
 )
 
 
+def partition_of(region: str) -> str:
+    """Return the ARN partition that a region belongs to."""
+    if region.startswith("cn-"):
+        return "aws-cn"
+    return "aws-us-gov" if region.startswith("us-gov-") else "aws"
+
+
 @dataclass(frozen=True)
 class Names:
     """The names of one project: what its tooling account and its environments call things."""
@@ -34,9 +43,7 @@ class Names:
     @property
     def partition(self) -> str:
         """The ARN partition that the region belongs to."""
-        if self.region.startswith("cn-"):
-            return "aws-cn"
-        return "aws-us-gov" if self.region.startswith("us-gov-") else "aws"
+        return partition_of(self.region)
 
     @property
     def registry(self) -> str:
@@ -67,9 +74,24 @@ class Names:
         """The stack of one image function's repository."""
         return StackName(f"{self.project}-repository-{service}-{function.lower()}")
 
-    def service_stack(self, environment: str, service: str) -> StackName:
-        """The stack of a service in an environment."""
-        return StackName(f"{self.project}-{environment}-{service}")
+    def service_stack(self, environment: str, service: str, branch: str = "") -> StackName:
+        """The stack of a service in an environment, or the ephemeral one of a feature branch beside it.
+
+        A service's name has no two hyphens in a row, so no branch's stack is another service's.
+        """
+        return StackName(f"{self.project}-{environment}-{service}" + (f"--{branch_slug(branch)}" if branch else ""))
+
+    def is_service_stack(self, stack: str, environment: str, service: str = "", branch: str = "") -> bool:
+        """Is a stack one of a service in an environment? Of any service and branch where none is named."""
+        begin = self.service_stack(environment, "")
+        name, _, slug = stack.removeprefix(begin).partition("--")
+        return stack.startswith(begin) and service in {"", name} and (not branch or slug == branch_slug(branch))
+
+    def is_repository_stack(self, stack: str, service: str = "") -> bool:
+        """Is a stack that of an image function's repository? Of any service where none is named."""
+        begin = f"{self.project}-repository-"
+        # A function's name has no hyphen, so the last one ends the service's.
+        return stack.startswith(begin) and service in {"", stack.removeprefix(begin).rpartition("-")[0]}
 
     # roles
     def _role_arn(self, account: AccountId, name: str) -> str:
@@ -111,6 +133,11 @@ class Names:
 
     # storage
     @property
+    def log_bucket(self) -> str:
+        """The bucket that keeps the artifact bucket's access log."""
+        return f"{self.project}-logs-{self.tooling}-{self.region}"
+
+    @property
     def bucket(self) -> str:
         """The artifact bucket. The account and region in its name make it unique."""
         return f"{self.project}-artifacts-{self.tooling}-{self.region}"
@@ -124,8 +151,30 @@ class Names:
         """Where an environment's deployments keep their files. The bucket policy knows it by the caller's account."""
         return f"environments/{account}"
 
+    @property
+    def key_description(self) -> str:
+        """What the key of the tooling account says of itself: all that tells it once its stack is gone."""
+        return f"Encrypts the releases and images of {self.project}"
 
-ARTIFACTS_PREFIX = "artifacts"
+    @staticmethod
+    def function_log(function: str) -> str:
+        """The log group of a function, which Lambda makes where no template does."""
+        return f"/aws/lambda/{function}"
+
+    @property
+    def job_logs(self) -> str:
+        """How the names of the log groups of builds and deployments begin."""
+        return f"/aws/codebuild/{self.project}-"
+
+
+ARTIFACTS_PREFIX, BUILDS_PREFIX, PACKAGES_PREFIX = "artifacts", "builds", "packages"
+
+
+def branch_slug(branch: str) -> str:
+    """Return a branch's name as a part of a stack's: readable, and by its hash never that of another branch."""
+    words = re.sub("[^a-z0-9]+", "-", branch.lower()).strip("-")[:20].strip("-")
+    digest = hashlib.sha256(branch.encode()).hexdigest()[:8]
+    return f"{words}-{digest}" if words else digest
 
 
 def commit_name(commit: Commit) -> str:
@@ -155,9 +204,9 @@ def template_key(sha256: Sha256) -> str:
 
 def build_key(service: str, source: Sha256) -> str:
     """Where the record of a service's build is kept, by what it was built from."""
-    return f"builds/{service}/{source}.json"
+    return f"{BUILDS_PREFIX}/{service}/{source}.json"
 
 
 def package_key(service: str, package: Sha256) -> str:
     """Where a template packaged for any image digest is kept, by what it was packaged from."""
-    return f"packages/{service}/{package}.json"
+    return f"{PACKAGES_PREFIX}/{service}/{package}.json"

@@ -7,10 +7,12 @@ from collections.abc import Collection, Mapping
 from lockstep import canonical
 from lockstep.errors import BusyError, ConfigError, StackError, did_you_mean
 from lockstep.model import (
+    AccountId,
     Change,
     DeployStack,
     Environment,
     Plan,
+    ProtectStack,
     ProveAccount,
     Release,
     RunningService,
@@ -50,7 +52,8 @@ def deploy(
         for now in running
     )
     prove = ProveAccount(environment.account, names.deploy_role(environment.name, environment.account))
-    return Plan(environment, release.release_id, (prove, *stacks, *smoke(environment, services, names)))
+    protect = tuple(ProtectStack(now.name, now.stack) for now in running if environment.protect and not now.protected)
+    return Plan(environment, release.release_id, (prove, *stacks, *protect, *smoke(environment, services, names)))
 
 
 def smoke(environment: Environment, services: tuple[Service, ...], names: Names) -> tuple[SmokeTest, ...]:
@@ -62,11 +65,11 @@ def smoke(environment: Environment, services: tuple[Service, ...], names: Names)
     )
 
 
-def check_stack(stack: str, environment: Environment, status: str | None) -> None:
-    """Refuse a stack that cannot be deployed to; raises BusyError or StackError with what to do about it."""
+def check_stack(stack: str, account: AccountId, status: str | None) -> None:
+    """Refuse a stack that cannot be changed; raises BusyError or StackError with what to do about it."""
     if status in _EMPTY or status in _READY:
         return
-    where = f"deploying to {stack} in account {environment.account}, {environment.region}"
+    where = f"changing the stack {stack} in account {account}"
     if status is not None and status.endswith("_IN_PROGRESS"):
         raise BusyError(where, f"the stack is {status}: another deployment is changing it", "try again when it is done")
     cures = {
@@ -118,7 +121,7 @@ def _deploy_stack(
     names: Names,
     declared: Parameters,
 ) -> DeployStack:
-    check_stack(now.stack, environment, now.status)
+    check_stack(now.stack, environment.account, now.status)
     values = tuple(sorted(parameters(environment, build.name, names, declared).items()))
     settings = canonical.hash_of([values, sorted(environment.tags)])[:16]
     tags = {

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from lockstep import policy
 from lockstep.model import (
     AccountId,
     Architecture,
@@ -20,6 +21,8 @@ from lockstep.model import (
 )
 
 if TYPE_CHECKING:
+    from lockstep.account_ports import Administrator, Overview
+    from lockstep.needs import Knowledge
     from lockstep.settings import Settings
 
 Say = Callable[[str], None]
@@ -39,6 +42,9 @@ class Console(Protocol):
 
     def confirm(self, question: str) -> bool | None:
         """Ask a yes-or-no question; None where nobody is there to answer."""
+
+    def ask(self, question: str) -> str | None:
+        """Ask for a word; None where nobody is there to answer."""
 
 
 class Clock(Protocol):
@@ -86,6 +92,9 @@ class Registry(Protocol):
     def has(self, ref: ImageRef) -> bool:
         """Is there an image with this digest?"""
 
+    def policy(self, repository: str) -> policy.Document:
+        """A repository's policy; raises RegistryError where the repository is missing."""
+
 
 class Store(Protocol):
     """The artifact bucket, where published files are written once."""
@@ -98,6 +107,9 @@ class Store(Protocol):
 
     def keys(self, prefix: str) -> tuple[str, ...]:
         """The keys that begin with a prefix, at most a thousand."""
+
+    def region(self) -> str:
+        """Where the bucket is; raises ConfigError where it is missing or somebody else's."""
 
 
 class Packager(Protocol):
@@ -116,6 +128,18 @@ class StackState:
     resources: Mapping[str, str]
     functions: tuple[str, ...] = ()
     outputs: Mapping[str, str] = field(default_factory=dict)
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    protected: bool = False
+
+
+@dataclass(frozen=True)
+class StackContent:
+    """What a stack is made of: the text of its template, its parameters, its tags; `protected` from being deleted."""
+
+    template: str
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+    protected: bool = False
 
 
 class Stacks(Protocol):
@@ -124,12 +148,24 @@ class Stacks(Protocol):
     def describe(self, stack: StackName) -> StackState | None:
         """A stack as it is now, None where there is none."""
 
+    def differences(self, stack: StackName, wanted: StackContent) -> tuple[str, ...]:
+        """Say in what a stack is not as wanted; empty where it is, ('missing',) where there is none."""
 
-class AccountStacks(Stacks, Protocol):
-    """CloudFormation with the rights of an account's administrator, for bootstrap alone."""
+    def protect(self, stack: StackName, *, on: bool) -> None:
+        """Keep a stack from being deleted, or no more."""
 
-    def apply(self, stack: StackName, template: str, parameters: Mapping[str, str], tags: Mapping[str, str]) -> str:
-        """Create or update a stack and wait; return 'created', 'updated' or 'unchanged'. Raises StackError."""
+
+class Policies(Protocol):
+    """IAM in one account: what its roles may do."""
+
+    def identity(self, role: str) -> policy.Identity:
+        """A role's own policies and its boundary; raises ConfigError where there is no such role."""
+
+    def document(self, arn: str) -> policy.Document:
+        """What a managed policy says; raises ConfigError where there is no such policy."""
+
+    def roles(self, prefix: str) -> tuple[str, ...]:
+        """Every role whose name begins so."""
 
 
 class Functions(Protocol):
@@ -137,6 +173,9 @@ class Functions(Protocol):
 
     def image(self, function: str) -> Digest | None:
         """The digest that a function runs; None where there is no such function or it is no image."""
+
+    def images(self, prefix: str) -> dict[str, str]:
+        """The image, as its function names it, of every image function whose name begins so."""
 
     def invoke(self, function: str, event: object) -> object:
         """Call a function and return its answer as JSON holds it; raises DeployError where it fails."""
@@ -168,6 +207,7 @@ class Target:
     stacks: Stacks
     functions: Functions
     sam: Sam
+    policies: Policies
 
 
 @dataclass(frozen=True)
@@ -231,8 +271,17 @@ class Wiring(Protocol):
     def reader(self, environment: str) -> Target:
         """Open an environment to look at it; raises IdentityError."""
 
-    def admin(self, account: AccountId) -> AccountStacks:
-        """Open an account with its administrator's profile, for bootstrap; raises IdentityError."""
+    def admin(self, account: AccountId) -> Administrator:
+        """Open an account as its administrator, for bootstrap and destroy; raises IdentityError."""
+
+    def overview(self, *, patient: bool = False) -> Overview:
+        """Open the tooling account to look at how it is set up; raises IdentityError where it is another account.
+
+        Be patient where roles were just made: it takes AWS some seconds to know them.
+        """
+
+    def knowledge(self) -> Knowledge:
+        """What CloudFormation and IAM know of resource types and actions."""
 
     def sandbox(self) -> Sandbox:
         """The sandbox of this working tree."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from lockstep.errors import DeployError, LockstepError
 from lockstep.model import (
     DeployStack,
@@ -9,6 +11,7 @@ from lockstep.model import (
     ImageRef,
     Outcome,
     Plan,
+    ProtectStack,
     ProveAccount,
     Release,
     ServiceBuild,
@@ -25,7 +28,7 @@ def short(name: str) -> str:
     return name.removeprefix("sha256:")[:12]
 
 
-def table(head: Lines, rows: list[Lines]) -> Lines:
+def table(head: Lines, rows: Sequence[Lines]) -> Lines:
     """Lay out rows in columns under a head."""
     widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
     return tuple(
@@ -39,6 +42,8 @@ def step(one: Step) -> str:
         return f"be {one.role} in account {one.account}"
     if isinstance(one, DeployStack):
         return f"{one.change:9} {one.stack}: {one.reason}"
+    if isinstance(one, ProtectStack):
+        return f"protect   {one.stack}: from being deleted"
     return f"smoke     {one.stack}: {one.event.name}"
 
 

@@ -10,11 +10,11 @@ import re
 import tomllib
 from bisect import bisect_left
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, ValidationError
 
 from lockstep.errors import ConfigError, did_you_mean
 from lockstep.model import AccountId, Environment
@@ -56,6 +56,12 @@ _PRINCIPAL = _form(
 _NAME = _form("[a-z][a-z0-9]{1,9}", "an environment name: 2 to 10 of a-z and 0-9, a letter first")
 _TAG = _form("(?i)(?!aws:|lockstep:).{1,128}", "a tag of yours: 1 to 128 letters, not aws: or lockstep:")
 _Account = Annotated[AccountId, _form("[0-9]{12}", "an account id: 12 digits between quotes, no hyphens")]
+_Role = Annotated[
+    str, _form(r"arn:aws(-cn|-us-gov)?:iam::[0-9]{12}:role(/[A-Za-z0-9+=.@_-]+)+", "the ARN of one IAM role")
+]
+_Organization = Annotated[
+    str, _form("o-[a-z0-9]{10,32}", "the id of an organization: o- and 10 to 32 letters and digits")
+]
 _Region = Annotated[str, _form("[a-z]{2}(-[a-z]+)+-[0-9]", "a region's code")]
 _Profile = Annotated[str, _form("[!-~]([ -~]*[!-~])?", "the name of an AWS profile")]
 _Principals = tuple[Annotated[str, _PRINCIPAL], ...]
@@ -73,6 +79,7 @@ class Tooling(_Table):
     account: _Account
     profile: _Profile | None = None
     admin_profile: _Profile | None = None
+    admin_role: _Role | None = None
     developers: _Principals = ()
     tags: _Tags = Field(default_factory=dict)
 
@@ -84,7 +91,9 @@ class EnvironmentSettings(_Table):
     account: _Account
     region: _Region = ""
     admin_profile: _Profile | None = None
+    admin_role: _Role | None = None
     deployers: _Principals = ()
+    protect: StrictBool = False
     tags: _Tags = Field(default_factory=dict)
     parameters: dict[str, dict[_Parameter, str]] = Field(default_factory=dict)
 
@@ -92,12 +101,15 @@ class EnvironmentSettings(_Table):
     def value(self) -> Environment:
         """The environment as plans know it."""
         parameters = tuple((service, tuple(values.items())) for service, values in self.parameters.items())
-        return Environment(self.name, self.account, self.region, tuple(self.tags.items()), parameters)
+        return Environment(
+            self.name, self.account, self.region, tuple(self.tags.items()), parameters, protect=self.protect
+        )
 
 
 class _File(_Table):
     project: Annotated[str, _PROJECT]
     region: _Region
+    organization: _Organization = ""
     sandbox: _Table | None = None
     tooling: Tooling
     environments: tuple[EnvironmentSettings, ...]
@@ -108,6 +120,7 @@ _TABLES: dict[Any, type[_Table]] = {"tooling": Tooling, "environments": Environm
 _ANSWERS = {
     "missing": _MISSING,
     "string_type": "it is not text: put it between quotes",
+    "bool_type": "it is neither true nor false, without quotes",
     "tuple_type": "it is not an array: use square brackets; environments go below [[environments]]",
 }
 _NO_TABLE = "it is not a table: put its keys below a [header] or between braces"
@@ -123,6 +136,7 @@ class Settings:
     tooling: Tooling
     targets: tuple[EnvironmentSettings, ...]
     sandbox: bool = False
+    organization: str = ""
     text: str = field(default="", repr=False, compare=False)
 
     @property
@@ -134,6 +148,10 @@ class Settings:
     def names(self) -> Names:
         """What this project calls its things."""
         return Names(self.project, self.tooling.account, self.region)
+
+    def without(self, name: str) -> Settings:
+        """Return these settings as they would be without one environment."""
+        return replace(self, targets=tuple(target for target in self.targets if target.name != name))
 
     def environment(self, name: str) -> EnvironmentSettings:
         """Return the environment of that name; raises ConfigError with the nearest for an unknown one."""
@@ -183,7 +201,8 @@ def parse(text: str, file: str) -> Settings:
         raise _refusal(problems, text, file)
     targets = tuple(target.model_copy(update={"region": schema.region}) for target in schema.environments)
     marked = schema.sandbox is not None
-    return Settings(Path(file), schema.project, schema.region, schema.tooling, targets, marked, text)
+    where = (Path(file), schema.project, schema.region, schema.tooling, targets)
+    return Settings(*where, sandbox=marked, organization=schema.organization, text=text)
 
 
 def check_services(settings: Settings, services: Collection[str]) -> None:
@@ -257,6 +276,9 @@ def _problem(error: ErrorDetails) -> _Problem:
 
 def _rules(file: _File) -> Iterator[_Problem]:
     developer = Names(file.project, file.tooling.account, file.region).developer_role
+    elsewhere = "of another account than this table's"
+    if f":{file.tooling.account}:" not in (file.tooling.admin_role or f":{file.tooling.account}:"):
+        yield _Problem(("tooling", "admin_role"), f"{_shown(file.tooling.admin_role)} is {elsewhere}")
     if not file.environments:
         yield _Problem(("environments",), "it is empty: there has to be one environment at least")
     for number, one in enumerate(file.environments):
@@ -271,6 +293,7 @@ def _rules(file: _File) -> Iterator[_Problem]:
             ("name", one.name, len(file.project + one.name) > _LONGEST, _TOO_LONG),
             ("account", one.account, one.account in accounts, "the account of an earlier table; each has its own"),
             ("region", one.region, one.region not in {"", file.region}, apart),
+            ("admin_role", one.admin_role, f":{one.account}:" not in (one.admin_role or f":{one.account}:"), elsewhere),
             ("deployers", developer, developer in one.deployers and not file.tooling.developers, nobody),
         ):
             if wrong:

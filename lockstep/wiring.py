@@ -20,13 +20,20 @@ from typing import TYPE_CHECKING, NoReturn
 
 from lockstep import ports, process
 from lockstep.console import Console
-from lockstep.errors import INTERRUPTION, ConfigError, IdentityError
+from lockstep.errors import INTERRUPTION, ConfigError
 from lockstep.model import AccountId, Commit, Service
 
 if TYPE_CHECKING:
+    from lockstep.account_ports import Administrator, Overview
     from lockstep.aws.session import Reach, Session
+    from lockstep.callers import Caller, Callers
     from lockstep.sandbox.server import Server
+    from lockstep.schemas import Schemas
     from lockstep.settings import Settings
+
+
+# How many seconds a role that was just made may take to be known everywhere.
+_PATIENCE = 30.0
 
 
 class RealClock:
@@ -115,9 +122,15 @@ class RealWiring:
         from lockstep import catalog, settings
         from lockstep.images import context_files
 
-        services = catalog.load(self.root, context_files)
+        services = catalog.load(self.root, context_files, self.knowledge())
         settings.check_services(self.settings(), [service.name for service in services])
         return services
+
+    def knowledge(self) -> Schemas:
+        """Return what CloudFormation and IAM know of resource types and actions; raises ConfigError."""
+        from lockstep import schemas
+
+        return schemas.Schemas(schemas.installed(), self.settings().region)
 
     def commit(self) -> Commit:
         """Return what the working tree was made from; raises ConfigError outside git."""
@@ -143,15 +156,10 @@ class RealWiring:
         return Reach(settings.region, self._server.endpoint(), files.config, files.credentials)
 
     @cached_property
-    def _base(self) -> tuple[Session, str]:
-        from lockstep.aws.session import open_session
+    def _callers(self) -> Callers:
+        from lockstep.callers import Callers
 
-        settings = self.settings()
-        profile = self.profile or settings.tooling.profile
-        who = f"profile {profile}" if profile else "the machine's own credentials"
-        purpose = f"opening the tooling account with {who}"
-        session = open_session(self._reach, profile, purpose)
-        return session, session.prove(AccountId(settings.tooling.account), purpose)
+        return Callers(self.settings(), self._reach, self.profile)
 
     @property
     def _registry_host(self) -> str:
@@ -179,7 +187,7 @@ class RealWiring:
         from lockstep.images import Images
         from lockstep.sam import Sam
 
-        session, caller = self._base
+        session, caller = self._callers.base
         settings = self.settings()
         registry = Registry(session, self._registry_host)
         return ports.Tooling(
@@ -198,53 +206,30 @@ class RealWiring:
         from lockstep.aws.ecr import Registry
         from lockstep.aws.s3 import Bucket
 
-        settings = self.settings()
-        target = settings.environment(environment)
-        names = settings.names
-        session, caller = self._as_deployer(environment)
-        store, registry = Bucket(session, names.bucket, names.tooling), Registry(session, self._registry_host)
-        deploy = names.deploy_role(environment, target.value.account)
-        cure = f"invoke bootstrap, which makes {deploy} trust {names.deployer_role(environment)}"
-        inner = session.assume(deploy, caller, cure)
-        return ports.Releases(caller, store, registry), self._target(inner, environment)
-
-    def _as_deployer(self, environment: str) -> tuple[Session, str]:
         names = self.settings().names
-        role = names.deployer_role(environment)
-        session, caller = self._base
-        if f":assumed-role/{role.rsplit('/', 1)[-1]}/" in caller:
-            return session, caller
-        cure = f"have {environment}.deployers in {self.settings().path} name you, then invoke bootstrap"
-        deployer = session.assume(role, caller, cure)
-        return deployer, deployer.prove(names.tooling, f"opening the tooling account as {role}")
+        deployer = self._callers.deployer(environment)
+        session, caller = deployer
+        store, registry = Bucket(session, names.bucket, names.tooling), Registry(session, self._registry_host)
+        target = self._target(self._callers.deploy_role(environment, deployer), environment)
+        return ports.Releases(caller, store, registry), target
 
     def reader(self, environment: str) -> ports.Target:
         """Open an environment to look at it, as the caller or else as its deployer; raises IdentityError."""
-        settings = self.settings()
-        session, caller = self._base
-        role = settings.names.status_role(environment, settings.environment(environment).value.account)
-        try:
-            opened = session.assume(role, caller, "invoke bootstrap")
-        except IdentityError as refused:
-            try:
-                session, caller = self._as_deployer(environment)
-                opened = session.assume(role, caller, "invoke bootstrap")
-            except IdentityError:
-                raise refused from None
-        return self._target(opened, environment)
+        return self._target(self._callers.status_role(environment), environment)
 
-    def _target(self, session: Session, environment: str) -> ports.Target:
+    def _target(self, opened: Caller, environment: str) -> ports.Target:
         from lockstep.aws.cloudformation import Stacks
+        from lockstep.aws.iam import Policies
         from lockstep.aws.lambda_ import Functions
         from lockstep.sam import Sam
 
-        settings = self.settings()
+        settings, (session, caller) = self.settings(), opened
         account = settings.environment(environment).value.account
-        caller = session.prove(account, f"opening {environment}")
         return ports.Target(
             caller=caller,
-            stacks=Stacks(session, account, self._poll),
+            stacks=Stacks(session, account),
             functions=Functions(session, account),
+            policies=Policies(session, account),
             sam=Sam(
                 env=self._sam_environment(session),
                 region=settings.region,
@@ -255,25 +240,51 @@ class RealWiring:
             ),
         )
 
-    def admin(self, account: AccountId) -> ports.AccountStacks:
-        """Open an account with its administrator's profile, for bootstrap; raises IdentityError."""
+    def admin(self, account: AccountId) -> Administrator:
+        """Open an account as its administrator, for bootstrap and destroy; raises IdentityError."""
+        from lockstep import account_ports
+        from lockstep.aws.ecr import Repositories
+        from lockstep.aws.iam import Policies, Rights
+        from lockstep.aws.identity import Identity
+        from lockstep.aws.kms import Keys
+        from lockstep.aws.lambda_ import Functions
+        from lockstep.aws.logs import Logs
+        from lockstep.aws.s3 import Buckets
+        from lockstep.aws.stack_changes import AccountStacks
+
+        session, caller = self._callers.administrator(account)
+        return account_ports.Administrator(
+            identity=Identity(session, caller),
+            stacks=AccountStacks(session, account, self._poll),
+            rights=Rights(session, caller),
+            buckets=Buckets(session, account),
+            repositories=Repositories(session),
+            keys=Keys(session),
+            logs=Logs(session),
+            functions=Functions(session, account),
+            policies=Policies(session, account),
+        )
+
+    def overview(self, *, patient: bool = False) -> Overview:
+        """Open the tooling account to look at how it is set up; raises IdentityError where it is another account."""
+        from lockstep import account_ports
         from lockstep.aws.cloudformation import Stacks
-        from lockstep.aws.session import open_session
+        from lockstep.aws.ecr import Registry
+        from lockstep.aws.identity import Identity
+        from lockstep.aws.kms import Keys
+        from lockstep.aws.s3 import Bucket
 
         settings = self.settings()
-        owners = {AccountId(settings.tooling.account): ("tooling", settings.tooling.admin_profile)}
-        owners |= {t.value.account: (t.name, t.admin_profile) for t in settings.targets}
-        where, profile = owners[account]
-        if profile is None:
-            raise IdentityError(
-                f"opening account {account} to bootstrap {where}",
-                f"{settings.path} names no admin_profile for it",
-                f"set admin_profile of {where}",
-            )
-        purpose = f"opening {where} with profile {profile}"
-        session = open_session(self._reach, profile, purpose)
-        session.prove(account, purpose)
-        return Stacks(session, account, self._poll)
+        names, patience = settings.names, (_PATIENCE if patient and not settings.sandbox else 0.0)
+        session, caller = self._callers.base_within(patience)
+        return account_ports.Overview(
+            identity=Identity(session, caller, patience),
+            stacks=Stacks(session, names.tooling),
+            store=Bucket(session, names.bucket, names.tooling),
+            registry=Registry(session, self._registry_host),
+            keys=Keys(session),
+            skew=session.skew(),
+        )
 
     @property
     def _poll(self) -> float:

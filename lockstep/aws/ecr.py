@@ -1,8 +1,9 @@
-"""ECR in the tooling account: finds images by tag or digest and gives a login. Deletes nothing."""
+"""ECR in the tooling account: finds images by tag or digest, gives a login; for destroy alone deletes repositories."""
 
 from __future__ import annotations
 
 import base64
+import json
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from botocore.exceptions import ClientError
 from lockstep.aws.session import Session, answers, code_of
 from lockstep.errors import RegistryError
 from lockstep.model import ImageRef, digest
+from lockstep.policy import Document
 
 if TYPE_CHECKING:
     from mypy_boto3_ecr import ECRClient
@@ -40,6 +42,20 @@ class Registry:
         host, _, repository = ref.repository.partition("/")
         return host == self.host and bool(self._describe(repository, {"imageDigest": ref.digest}, str(ref)))
 
+    def policy(self, repository: str) -> Document:
+        """Return a repository's policy, an empty one where it has none; raises RegistryError where it is missing."""
+        tried = f"reading the policy of the repository {repository}"
+        with answers(tried):
+            try:
+                found: Document = json.loads(self._ecr.get_repository_policy(repositoryName=repository)["policyText"])
+            except ClientError as error:
+                if code_of(error) == "RepositoryPolicyNotFoundException":
+                    return {}
+                if code_of(error) == "RepositoryNotFoundException":
+                    raise RegistryError(tried, code_of(error), "invoke bootstrap") from error
+                raise
+        return found
+
     def _describe(self, repository: str, image: ImageIdentifierTypeDef, shown: str) -> list[ImageDetailTypeDef]:
         with answers(f"looking for {shown}"):
             try:
@@ -61,3 +77,31 @@ class Registry:
             base64.b64decode(answer["authorizationData"][0]["authorizationToken"]).decode().partition(":")
         )
         return user, password
+
+
+@dataclass(frozen=True)
+class Repositories:
+    """The repositories of an account, for who may delete them."""
+
+    session: Session
+
+    @cached_property
+    def _ecr(self) -> ECRClient:
+        client: ECRClient = self.session.client("ecr")
+        return client
+
+    def names(self, prefix: str) -> tuple[str, ...]:
+        """Return every repository whose name begins so."""
+        with answers(f"listing the repositories {prefix}*"):
+            pages = self._ecr.get_paginator("describe_repositories").paginate()
+            names = (repository["repositoryName"] for page in pages for repository in page["repositories"])
+            return tuple(name for name in names if name.startswith(prefix))
+
+    def delete(self, repository: str) -> None:
+        """Delete a repository and the images in it; nothing where there is none."""
+        with answers(f"deleting the repository {repository}"):
+            try:
+                self._ecr.delete_repository(repositoryName=repository, force=True)
+            except ClientError as error:
+                if code_of(error) != "RepositoryNotFoundException":
+                    raise

@@ -52,6 +52,14 @@ class Functions:
         _, _, name = code.get("ResolvedImageUri", code.get("ImageUri", "")).partition("@")
         return digest(name) if name else None
 
+    def images(self, prefix: str) -> dict[str, str]:
+        """Return the image, as its function names it, of every image function whose name begins so."""
+        with answers(f"listing the functions {prefix}* of account {self.account}"):
+            pages = self._lambda.get_paginator("list_functions").paginate()
+            names = [f["FunctionName"] for page in pages for f in page["Functions"] if f.get("PackageType") == "Image"]
+            found = {name: self._lambda.get_function(FunctionName=name) for name in names if name.startswith(prefix)}
+        return {name: answer["Code"].get("ImageUri", "") for name, answer in found.items()}
+
     def invoke(self, function: str, event: object) -> object:
         """Call a function, once it is ready and not twice, and return its answer; raises DeployError where it fails."""
         tried = f"invoking {function} in account {self.account}"

@@ -1,7 +1,8 @@
-"""The artifact bucket: reads, lists, and writes what is not there. Replaces and deletes nothing."""
+"""The artifact bucket: reads, lists, writes what is not there. For destroy alone, buckets are emptied and deleted."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from lockstep.aws.session import Session, answers, code_of
-from lockstep.errors import ConfigError, UnavailableError
+from lockstep.errors import ConfigError, LockstepError, UnavailableError
 from lockstep.model import AccountId
 
 if TYPE_CHECKING:
@@ -76,6 +77,71 @@ class Bucket:
                 raise
         return tuple(item["Key"] for item in found.get("Contents", []))
 
+    def region(self) -> str:
+        """Return where the bucket is; raises ConfigError where it is missing or another account's."""
+        tried = f"looking for the bucket {self.name} of account {self.owner}"
+        with answers(tried):
+            try:
+                return self._s3.head_bucket(Bucket=self.name, ExpectedBucketOwner=self.owner)["BucketRegion"]
+            except ClientError as error:
+                # HEAD has no body: S3 gives the status alone.
+                if code_of(error) in {"404", "NoSuchBucket"}:
+                    raise ConfigError(tried, "it does not exist", "invoke bootstrap") from error
+                if code_of(error) == "403":
+                    cure = "invoke bootstrap; if another account has a bucket of that name, choose another project name"
+                    raise ConfigError(tried, "403: it is not that account's, or you may not see it", cure) from error
+                raise
+
     def _explain(self, error: ClientError) -> None:
         if code_of(error) == "NoSuchBucket":
             raise ConfigError(f"opening the bucket {self.name}", "it does not exist", "invoke bootstrap") from error
+
+
+@dataclass(frozen=True)
+class Buckets:
+    """The buckets of `owner`, for who may delete them. One of that name in another account counts as none."""
+
+    session: Session
+    owner: AccountId
+
+    @cached_property
+    def _s3(self) -> S3Client:
+        client: S3Client = self.session.client("s3")
+        return client
+
+    def exist(self, names: Collection[str]) -> tuple[str, ...]:
+        """Return which of some buckets are there."""
+        with answers(f"listing the buckets of account {self.owner}"):
+            own = {bucket["Name"] for bucket in self._s3.list_buckets()["Buckets"]}
+        return tuple(name for name in names if name in own)
+
+    def empty(self, bucket: str, prefix: str = "") -> int:
+        """Delete every version of every file that begins so and return how many; nothing where there is no bucket."""
+        if not self.exist([bucket]):
+            return 0
+        deleted = 0
+        with answers(f"emptying s3://{bucket}/{prefix}"):
+            for page in self._s3.get_paginator("list_object_versions").paginate(
+                Bucket=bucket, Prefix=prefix, ExpectedBucketOwner=self.owner
+            ):
+                found = (*page.get("Versions", []), *page.get("DeleteMarkers", []))
+                versions = [{"Key": one["Key"], "VersionId": one["VersionId"]} for one in found]
+                if versions:
+                    answer = self._s3.delete_objects(
+                        Bucket=bucket,
+                        Delete={"Objects": versions, "Quiet": True},  # type: ignore[typeddict-item]  # as S3 takes them
+                        ExpectedBucketOwner=self.owner,
+                    )
+                    for error in answer.get("Errors", []):
+                        cure = "see the bucket's policy and locks, then repeat"
+                        raise LockstepError(
+                            f"emptying s3://{bucket}/{prefix}", f"{error['Key']}: {error.get('Message')}", cure
+                        )
+                deleted += len(versions)
+        return deleted
+
+    def delete(self, bucket: str) -> None:
+        """Delete an empty bucket; nothing where there is none."""
+        if self.exist([bucket]):
+            with answers(f"deleting the bucket {bucket}"):
+                self._s3.delete_bucket(Bucket=bucket, ExpectedBucketOwner=self.owner)

@@ -9,9 +9,11 @@ from __future__ import annotations
 import http
 import os
 import re
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -84,6 +86,16 @@ class Session:
         with answers(purpose):
             identity = self.client("sts").get_caller_identity()
         return AccountId(identity["Account"]), identity["Arn"]
+
+    def skew(self) -> float:
+        """Return by how many seconds this machine's clock is ahead of AWS's, as the date of an answer tells it."""
+        with answers("asking AWS what time it is"):
+            answer = self.client("sts").get_caller_identity()
+        told = answer["ResponseMetadata"]["HTTPHeaders"].get("date", "")
+        try:
+            return time.time() - parsedate_to_datetime(told).timestamp()
+        except ValueError as error:
+            raise LockstepError("asking AWS what time it is", f"it says '{told}'") from error
 
     def prove(self, account: AccountId, purpose: str) -> str:
         """Return the caller's ARN where it is in `account`; raises IdentityError where it is not."""

@@ -1,8 +1,9 @@
 """The entry of the embedded AWS: mends MiniStack, then serves it.
 
 Run by the sandbox's own Python environment as `python -m lockstep.sandbox.emulator`. That environment has
-none of Lockstep's dependencies, so this imports nothing of Lockstep but the mends, and nothing of MiniStack
-before it is asked to run. Takes its whole configuration from MiniStack's own environment variables.
+none of Lockstep's dependencies, so this imports nothing of Lockstep but the mends and pure rooms, and nothing of
+MiniStack before it is asked to run. Takes its configuration from MiniStack's own environment variables, and where
+the provider schemas lie from LOCKSTEP_SCHEMAS.
 """
 
 from __future__ import annotations

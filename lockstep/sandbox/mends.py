@@ -18,7 +18,7 @@ from importlib.metadata import version
 from typing import Any
 from urllib.parse import urlsplit
 
-from lockstep.sandbox import mended_policies, mended_trail, seams
+from lockstep.sandbox import mended_execution, mended_policies, mended_trail, seams
 
 _IMAGE = re.compile(r"(?:127\.0\.0\.1|localhost):(\d+)/([^@:]+)(?::([^@]+))?(?:@(.+))?")
 _NO_IMAGE = "Source image {} does not exist. Provide a valid source image."
@@ -31,7 +31,7 @@ _NO_ACCESS = (
     "GetObject for {}. S3 Error Code: AccessDenied. S3 Error Message: Access Denied"
 )
 _STACK_ACTIONS = (
-    "CreateStack", "UpdateStack", "CreateChangeSet", "ExecuteChangeSet", "RollbackStack",
+    "CreateStack", "UpdateStack", "DeleteStack", "CreateChangeSet", "ExecuteChangeSet", "RollbackStack",
     "ContinueUpdateRollback",
 )  # fmt: skip
 
@@ -279,6 +279,8 @@ MENDS = (
     mended_policies.stack_calls_name_their_role,
     mended_policies.roles_of_stacks_have_boundaries,
     remember_the_execution_role,
+    mended_execution.roles_are_passed,
+    mended_execution.execution_roles_are_limits,
     templates_of_other_accounts,
     code_of_other_accounts,
     images_must_exist,

@@ -1,7 +1,8 @@
 """Who there is in the sandbox: an administrator of each account, and the people that the configuration names.
 
-In a company an identity provider does this. The sandbox makes an IAM user for each user ARN that the configuration
-lists, with no rights but to take the roles that list it, and writes the profiles that the tasks use.
+In a company an identity provider does this. The sandbox makes an administrator in each account, and an IAM user for
+each user ARN that the configuration lists, with no rights but to take the roles that list it. It writes the profiles
+that the tasks use. Nobody works as an account's root, which AWS refuses every role and the emulator gives any.
 """
 
 from __future__ import annotations
@@ -42,23 +43,34 @@ class Profiles:
         return self.folder / "credentials"
 
 
+ADMINISTRATOR = "administrator"
+
+
 def seed(settings: Settings, profiles: Profiles, endpoint: str) -> None:
     """Make the people and their profiles; who is there already stays, with the same keys unless those were lost."""
     profiles.folder.mkdir(parents=True, exist_ok=True)
-    keys = {
-        profile: {"aws_access_key_id": account, "aws_secret_access_key": _ROOT_SECRET}
-        for account, profile in _administrators(settings).items()
-    }
     known = _read(profiles.credentials)
-    _write(profiles.credentials, keys | known)
+    roots = {
+        _root(account): {"aws_access_key_id": account, "aws_secret_access_key": _ROOT_SECRET}
+        for account in (settings.tooling.account, *(target.account for target in settings.targets))
+    }
+    _write(profiles.credentials, known | roots)
     _write_config(settings, profiles, endpoint)
     reach = Reach(settings.region, endpoint, profiles.config, profiles.credentials)
-    admin = open_session(reach, settings.tooling.admin_profile, "seeding the sandbox").client("iam")
+
+    keys: dict[str, dict[str, str]] = {}
+    everything = f"arn:{settings.names.partition}:iam::aws:policy/AdministratorAccess"
+    wanted: list[tuple[str, str, str, str | dict[str, Any]]] = [
+        (account, profile, ADMINISTRATOR, everything) for account, profile in _administrators(settings).items()
+    ]
     for person, roles in people(settings).items():
-        profile = _keys_profile(settings, person)
-        if made := _make(admin, person, roles, has_keys=profile in known):
+        allowed = {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": list(roles)}
+        wanted.append((settings.tooling.account, _keys_profile(settings, person), person, allowed))
+    for account, profile, name, right in wanted:
+        iam = open_session(reach, _root(account), "seeding the sandbox").client("iam")
+        if made := _make(iam, name, right, has_keys=profile in known):
             keys[profile] = made
-    _write(profiles.credentials, _read(profiles.credentials) | keys)
+    _write(profiles.credentials, known | roots | keys)
 
 
 def people(settings: Settings) -> dict[str, tuple[str, ...]]:
@@ -92,31 +104,44 @@ def _is_developer(settings: Settings, person: str) -> bool:
     return any(arn.endswith(f":user/{person}") for arn in settings.tooling.developers)
 
 
-def _make(iam: _Iam, person: str, roles: tuple[str, ...], *, has_keys: bool) -> dict[str, str] | None:
-    """See that there is a user who may take `roles` and no more; return its keys where it gets new ones."""
-    with answers(f"making the sandbox's user {person}"):
-        try:
-            iam.create_user(UserName=person)
-        except ClientError as error:
-            if code_of(error) != "EntityAlreadyExists":
-                raise
-        else:
-            has_keys = False
-        allowed = {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": list(roles)}
-        document = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
-        iam.put_user_policy(UserName=person, PolicyName="take-roles", PolicyDocument=document)
-        if has_keys:
+def _root(account: str) -> str:
+    return f"root-{account}"
+
+
+def _see_user(iam: _Iam, name: str, right: str | dict[str, Any]) -> bool:
+    """See that there is a user with one right: a policy of AWS by its ARN, or a statement. Return whether it is new."""
+    is_new = True
+    try:
+        iam.create_user(UserName=name)
+    except ClientError as error:
+        if code_of(error) != "EntityAlreadyExists":
+            raise
+        is_new = False
+    if isinstance(right, str):
+        iam.attach_user_policy(UserName=name, PolicyArn=right)
+    else:
+        document = json.dumps({"Version": "2012-10-17", "Statement": [right]})
+        iam.put_user_policy(UserName=name, PolicyName="take-roles", PolicyDocument=document)
+    return is_new
+
+
+def _make(iam: _Iam, name: str, right: str | dict[str, Any], *, has_keys: bool) -> dict[str, str] | None:
+    """See that there is a user who may do one thing and no more; return its keys where it gets new ones."""
+    with answers(f"making the sandbox's user {name}"):
+        if not _see_user(iam, name, right) and has_keys:
             return None
         # Keys that nobody has any more: a user may have two.
-        for lost in iam.list_access_keys(UserName=person)["AccessKeyMetadata"]:
-            iam.delete_access_key(UserName=person, AccessKeyId=lost["AccessKeyId"])
-        key = iam.create_access_key(UserName=person)["AccessKey"]
+        for lost in iam.list_access_keys(UserName=name)["AccessKeyMetadata"]:
+            iam.delete_access_key(UserName=name, AccessKeyId=lost["AccessKeyId"])
+        key = iam.create_access_key(UserName=name)["AccessKey"]
     return {"aws_access_key_id": key["AccessKeyId"], "aws_secret_access_key": key["SecretAccessKey"]}
 
 
 def _write_config(settings: Settings, profiles: Profiles, endpoint: str) -> None:
     common = {"region": settings.region, "endpoint_url": endpoint}
-    sections: dict[str, dict[str, str]] = {f"profile {p}": common for p in _administrators(settings).values()}
+    accounts = (settings.tooling.account, *(target.account for target in settings.targets))
+    sections: dict[str, dict[str, str]] = {f"profile {_root(account)}": common for account in accounts}
+    sections |= {f"profile {profile}": common for profile in _administrators(settings).values()}
     for person in people(settings):
         keys = _keys_profile(settings, person)
         sections[f"profile {keys}"] = common

@@ -148,9 +148,11 @@ def policy_allows(policy: str, asked: Any, service_name: str | None = None) -> b
     return bool(evaluate(policy, asked, service=service_name).decision == "Allow")
 
 
-def may(principal: Any, action: str, resource: str, policy: str, owner: str) -> bool:
+def may(
+    principal: Any, action: str, resource: str, policy: str, owner: str, keys: dict[str, Any] | None = None
+) -> bool:
     """Return whether a principal may act: by its own policies and, across accounts, by the resource's too."""
-    asked = context(principal, action, resource)
+    asked = context(principal, action, resource, keys)
     if principal.policies is None:  # an account's root
         identity = used("core.iam_evaluator", "EvalResult")("Allow", principal.arn)
     else:

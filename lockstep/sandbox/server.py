@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lockstep import canonical, process
+from lockstep import canonical, process, schemas
 from lockstep.errors import LockstepError, UnavailableError
 from lockstep.ports import Say
 from lockstep.sandbox import engine, people, standin
@@ -155,6 +155,7 @@ class Server:
             STATE_DIR=str(self.home / "state"),
             S3_PERSIST="1",
             S3_DATA_DIR=str(self.home / "s3"),
+            LOCKSTEP_SCHEMAS=str(schemas.installed()),
         )
         pid = process.start((str(python), *EMULATOR[1:]), env, log, cwd=self.home)
         self._remember(port=port, pid=pid)

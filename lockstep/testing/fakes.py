@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from lockstep import policy
 from lockstep.model import (
     AccountId,
     Architecture,
@@ -20,7 +21,7 @@ from lockstep.model import (
     ImageRef,
     StackName,
 )
-from lockstep.ports import Say, StackState
+from lockstep.ports import Say, StackContent, StackState
 from lockstep.testing.builders import a_digest
 
 
@@ -30,6 +31,7 @@ class FakeConsole:
 
     as_json: bool = False
     answer: bool | None = None
+    word: str | None = None
     lines: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
     documents: list[object] = field(default_factory=list)
@@ -53,6 +55,11 @@ class FakeConsole:
         """Keep the question and give the answer that was set; by default nobody is there to give one."""
         self.lines.append(question)
         return self.answer
+
+    def ask(self, question: str) -> str | None:
+        """Keep the question and give the word that was set; by default nobody is there to give one."""
+        self.lines.append(question)
+        return self.word
 
 
 @dataclass
@@ -81,7 +88,15 @@ class World:
     stacks: dict[tuple[AccountId, StackName], StackState] = field(default_factory=dict)
     running: dict[str, Digest] = field(default_factory=dict)
     answers: dict[str, object] = field(default_factory=dict)
-    account_stacks: dict[tuple[AccountId, StackName], tuple[str, dict[str, str]]] = field(default_factory=dict)
+    account_stacks: dict[tuple[AccountId, StackName], StackContent] = field(default_factory=dict)
+    repositories: set[str] = field(default_factory=set)
+    buckets: dict[str, list[str]] = field(default_factory=dict)
+    logs: dict[AccountId, set[str]] = field(default_factory=dict)
+    policies: dict[str, policy.Document] = field(default_factory=dict)
+    # Who can become whom against what the settings say, by the short names of both.
+    trusts: dict[tuple[str, str], bool] = field(default_factory=dict)
+    lacking: dict[AccountId, tuple[str, ...]] = field(default_factory=dict)
+    skew: float = 0.0
     sandbox_runs: bool = False
     calls: list[str] = field(default_factory=list)
     fails: dict[str, BaseException] = field(default_factory=dict)
@@ -151,6 +166,10 @@ class FakeRegistry:
         images = {(f"{self.host}/{name.partition(':')[0]}", digest) for name, digest in self.world.pushed.items()}
         return (ref.repository, ref.digest) in images
 
+    def policy(self, repository: str) -> policy.Document:
+        """The policy that the world holds for a repository."""
+        return self.world.policies.get(repository, {})
+
 
 @dataclass
 class FakeStore:
@@ -174,6 +193,12 @@ class FakeStore:
         """The keys that begin with a prefix."""
         return tuple(sorted(key for key in self.world.files if key.startswith(prefix)))
 
+    def region(self) -> str:
+        """Where the bucket is."""
+        if "bucket" in self.world.fails:
+            raise self.world.fails["bucket"]
+        return "eu-west-1"
+
 
 @dataclass
 class FakePackager:
@@ -190,26 +215,35 @@ class FakePackager:
 
 @dataclass
 class FakeStacks:
-    """The stacks of one account, with what an administrator may do to them."""
+    """The stacks of one account."""
 
     world: World
     account: AccountId
 
     def describe(self, stack: StackName) -> StackState | None:
         """A stack as the world holds it; an account stack has the key's ARN among its outputs."""
-        if (self.account, stack) in self.world.account_stacks:
-            return StackState("CREATE_COMPLETE", {}, {}, outputs={"KeyArn": "arn:aws:kms:::key/1"})
-        return self.world.stacks.get((self.account, stack))
+        made = self.world.account_stacks.get((self.account, stack))
+        if made is None:
+            return self.world.stacks.get((self.account, stack))
+        outputs = {"KeyArn": "arn:aws:kms:::key/1"}
+        return StackState("CREATE_COMPLETE", made.tags, {}, (), outputs, made.parameters, made.protected)
 
-    def apply(self, stack: StackName, template: str, parameters: Mapping[str, str], tags: Mapping[str, str]) -> str:
-        """Make a stack, or find it unchanged."""
-        self.world.call(f"apply {stack}")
-        wanted = (template, {**parameters, **tags})
-        before = self.world.account_stacks.get((self.account, stack))
-        self.world.account_stacks[self.account, stack] = wanted
-        if before is None:
-            return "created"
-        return "unchanged" if before == wanted else "updated"
+    def differences(self, stack: StackName, wanted: StackContent) -> tuple[str, ...]:
+        """What of an account stack is not as wanted."""
+        made = self.world.account_stacks.get((self.account, stack))
+        if made is None:
+            return ("missing",)
+        names = {"template": "template", "parameters": "parameters", "tags": "tags", "protected": "protection"}
+        return tuple(said for name, said in names.items() if getattr(made, name) != getattr(wanted, name))
+
+    def protect(self, stack: StackName, *, on: bool) -> None:
+        """Keep a stack from being deleted, or no more."""
+        self.world.call(f"protect {stack} {on}")
+        where = (self.account, stack)
+        if where in self.world.stacks:
+            self.world.stacks[where] = replace(self.world.stacks[where], protected=on)
+        else:
+            self.world.account_stacks[where] = replace(self.world.account_stacks[where], protected=on)
 
 
 @dataclass
@@ -222,10 +256,22 @@ class FakeFunctions:
         """The digest that a function runs."""
         return self.world.running.get(function)
 
+    def images(self, prefix: str) -> dict[str, str]:
+        """The image of every function whose name begins so, in a repository called like its service."""
+        begin = len(prefix)
+        found = {name: digest for name, digest in self.world.running.items() if name.startswith(prefix)}
+        return {name: f"registry/shop/{_repository(name[begin:])}@{digest}" for name, digest in found.items()}
+
     def invoke(self, function: str, event: object) -> object:
         """The answer that the world holds, by default a status of 200."""
         self.world.call(f"invoke {function} {json.dumps(event)}")
         return self.world.answers.get(function, {"statusCode": 200, "body": "{}"})
+
+
+def _repository(rest: str) -> str:
+    """Return the repository of a function that is called service-Function."""
+    service, _, function = rest.rpartition("-")
+    return f"{service}/{function.lower()}"
 
 
 @dataclass

@@ -6,14 +6,17 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from lockstep import ports
+from lockstep import ports, schemas
 from lockstep import settings as settings_room
+from lockstep.account_ports import Administrator, Overview
 from lockstep.errors import IdentityError
 from lockstep.model import (
     AccountId,
     Commit,
     Service,
 )
+from lockstep.schemas import Schemas
+from lockstep.testing.accounts import FakeIdentity, FakeKeys, FakePolicies, administrator
 from lockstep.testing.builders import SETTINGS, TOOLING, a_commit, a_service, some_settings
 from lockstep.testing.fakes import (
     FakeClock,
@@ -94,11 +97,31 @@ class FakeWiring:
             stacks=FakeStacks(self.world, account),
             functions=FakeFunctions(self.world),
             sam=FakeSam(self.world, account),
+            policies=FakePolicies(self.world, account),
         )
 
-    def admin(self, account: AccountId) -> ports.AccountStacks:
-        """Open an account as its administrator."""
-        return FakeStacks(self.world, account)
+    def admin(self, account: AccountId) -> Administrator:
+        """Open an account as its administrator, unless the world holds an error for that."""
+        if f"admin {account}" in self.world.fails:
+            raise self.world.fails[f"admin {account}"]
+        return administrator(self.world, self.settings(), account)
+
+    def overview(self, *, patient: bool = False) -> Overview:
+        """Open the fake tooling account to look at it."""
+        del patient
+        caller = self.tooling().caller
+        return Overview(
+            identity=FakeIdentity(self.world, self.settings(), caller),
+            stacks=FakeStacks(self.world, TOOLING),
+            store=FakeStore(self.world),
+            registry=FakeRegistry(self.world),
+            keys=FakeKeys(self.world),
+            skew=self.world.skew,
+        )
+
+    def knowledge(self) -> Schemas:
+        """What is known everywhere."""
+        return Schemas(schemas.installed(), self.settings().region)
 
     def sandbox(self) -> ports.Sandbox:
         """The fake sandbox."""

@@ -28,7 +28,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from lockstep import process
+from lockstep import process, schemas
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -38,6 +38,8 @@ REGION = "eu-west-1"
 TOOLING = "111111111111"
 TEST = "222222222222"
 PATIENCE = 30.0
+# Trust of a role that CloudFormation uses for a stack.
+FOR_STACKS = {"Effect": "Allow", "Principal": {"Service": "cloudformation.amazonaws.com"}, "Action": "sts:AssumeRole"}
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,11 @@ class Server:
             everything = {"Resource": [f"arn:aws:s3:::{name}", f"arn:aws:s3:::{name}/*"]}
             s3.put_bucket_policy(Bucket=name, Policy=policy(*(given | everything for given in statements)))
 
+    def settled(self, name: str, keys: Keys | str) -> str:
+        """Wait until nothing changes a stack and return its status."""
+        client = self.client("cloudformation", keys)
+        return str(until(lambda: _settled(client.describe_stacks(StackName=name)["Stacks"][0]), "end of the stack"))
+
     def deploy(self, keys: Keys, name: str, resources: dict[str, Any], **options: Any) -> tuple[str, str]:
         """Create a stack by a change set, as SAM does; return how it ended and why it failed, if it did."""
         client = self.client("cloudformation", keys)
@@ -103,7 +110,7 @@ class Server:
         available = ("CREATE_COMPLETE", "FAILED")
         until(lambda: client.describe_change_set(**named)["Status"] in available, "change set")
         client.execute_change_set(**named)
-        status = until(lambda: _settled(client.describe_stacks(StackName=name)["Stacks"][0]), "end of the stack")
+        status = self.settled(name, keys)
         events = reversed(client.describe_stack_events(StackName=name)["StackEvents"])
         failed = [event for event in events if event["ResourceStatus"] == "CREATE_FAILED"]
         return status, failed[0]["ResourceStatusReason"] if failed else ""
@@ -205,6 +212,7 @@ def _served(python: str, module: tuple[str, ...], folder: Path) -> Iterator[Serv
         IOT_MTLS_ENABLED="0",
         TMPDIR=str(folder),
         HOME=str(folder),
+        LOCKSTEP_SCHEMAS=str(schemas.installed()),
         COVERAGE_FILE=str(REPOSITORY / ".coverage.emulator"),
     )
     log = folder / "log"

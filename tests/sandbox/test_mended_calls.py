@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from tests.sandbox.conftest import REGION, TEST, TOOLING, Server, allow, outcome
+from tests.sandbox.conftest import FOR_STACKS, REGION, TEST, TOOLING, Server, allow, outcome
 
 NOTHING = json.dumps({"Resources": {"Wait": {"Type": "AWS::CloudFormation::WaitConditionHandle"}}})
 
@@ -44,7 +44,8 @@ def test_upstream_still_lacks_conditional_writes(unmended: Server) -> None:
 def change_as(server: Server, caller: str, given: str) -> str:
     """Create a change set, with a role given, as somebody who may give one role only."""
     only = {"StringEquals": {"cloudformation:RoleArn": f"arn:aws:iam::{TEST}:role/the-one"}}
-    deployer = server.role(TEST, caller, allow("cloudformation:CreateChangeSet", Condition=only))
+    change = allow("cloudformation:CreateChangeSet", Condition=only)
+    deployer = server.role(TEST, caller, change, allow("iam:PassRole"))
     client = server.client("cloudformation", server.assume(deployer))
     return outcome(
         client.create_change_set,
@@ -58,8 +59,8 @@ def change_as(server: Server, caller: str, given: str) -> str:
 
 def test_a_stack_may_be_changed_with_the_one_role(mended: Server) -> None:
     """A condition on `cloudformation:RoleArn` lets the role through that it names, and no other."""
-    mended.role(TEST, "the-one")
-    mended.role(TEST, "another")
+    mended.role(TEST, "the-one", trust=FOR_STACKS)
+    mended.role(TEST, "another", trust=FOR_STACKS)
 
     found = change_as(mended, "with-the-one", "the-one"), change_as(mended, "with-another", "another")
 

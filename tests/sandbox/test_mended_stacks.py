@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.sandbox.conftest import REGION, TEST, TOOLING, Keys, Server, allow, message, outcome, policy
+from tests.sandbox.conftest import FOR_STACKS, REGION, TEST, TOOLING, Keys, Server, allow, message, outcome, policy
 
 ABSENT = f"sha256:{'0' * 64}"
 PULL = ["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
@@ -56,7 +56,7 @@ def make(server: Server, name: str, uri: str) -> str:
 def deploy(server: Server, name: str, uri: str) -> tuple[str, str]:
     """Deploy an image function with an execution role that may pull; return how it ended, and why."""
     deployer = server.role(TEST, f"{name}-deployer", allow(["cloudformation:*", "iam:PassRole"]))
-    role = server.role(TEST, name, allow(["lambda:*", *PULL]))
+    role = server.role(TEST, name, allow(["lambda:*", "iam:PassRole", *PULL]), trust=FOR_STACKS)
     properties = {"FunctionName": name, "PackageType": "Image", "Code": {"ImageUri": uri}, "Role": role}
     function = {"Type": "AWS::Lambda::Function", "Properties": properties}
     return server.deploy(server.assume(deployer), name, {"Function": function}, RoleARN=role)

@@ -11,7 +11,7 @@ import os
 from typing import Any
 
 from lockstep import process
-from tests.sandbox.conftest import REPOSITORY, TEST, TOOLING, Server, allow, message, outcome, zipped
+from tests.sandbox.conftest import FOR_STACKS, REPOSITORY, TEST, TOOLING, Server, allow, message, outcome, zipped
 
 
 def assume_under_role_condition(server: Server) -> str:
@@ -231,7 +231,7 @@ def layer_by_execution_role(server: Server, execution: str) -> tuple[str, int]:
     """Deploy a layer as a role that may read nothing; return how it ended and the layer's size."""
     statements = (allow("cloudformation:*"), allow("iam:PassRole"))
     deployer = server.assume(server.role(TEST, f"{execution}-deployer", *statements))
-    role = server.role(TEST, execution, allow(["s3:GetObject", "lambda:*"]))
+    role = server.role(TEST, execution, allow(["s3:GetObject", "lambda:*"]), trust=FOR_STACKS)
     server.bucket(execution, grant("role/layer-maker"), file=zipped())
     content = {"S3Bucket": execution, "S3Key": "file"}
     layer = {"Type": "AWS::Lambda::LayerVersion", "Properties": {"LayerName": execution, "Content": content}}

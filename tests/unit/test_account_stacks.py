@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from lockstep import bootstrap
+from lockstep import account_stacks
 from lockstep.testing import PROD, SETTINGS, TEST, TOOLING, a_service, an_image, some_settings
 
 SERVICES = (a_service("hello"), a_service("orders", images=(an_image("Api"), an_image("Worker"))))
@@ -17,13 +17,13 @@ TAGGED = SETTINGS.replace(f'account = "{TOOLING}"', f'account = "{TOOLING}"\ntag
 
 def parameters(stack: str, text: str = SETTINGS) -> Mapping[str, str]:
     """Return the parameters of one stack of the plan for some settings."""
-    steps = bootstrap.plan(some_settings(text), SERVICES)
+    steps = account_stacks.plan(some_settings(text), SERVICES)
     return next(step.parameters for step in steps if step.stack == stack)
 
 
 def test_the_order_of_account_stacks() -> None:
     """Each stack comes after those that it names: roles, deployers, key and bucket, repositories, environments."""
-    steps = bootstrap.plan(some_settings(), SERVICES)
+    steps = account_stacks.plan(some_settings(), SERVICES)
 
     assert [(step.where, step.account, step.stack, step.template, step.needs_key) for step in steps] == [
         ("tooling", TOOLING, "shop-tooling-roles", "tooling-roles.yaml", False),
@@ -40,7 +40,7 @@ def test_the_order_of_account_stacks() -> None:
 
 def test_the_tags_of_account_stacks() -> None:
     """A stack has the tags that the settings give its account."""
-    steps = bootstrap.plan(some_settings(TAGGED), ())
+    steps = account_stacks.plan(some_settings(TAGGED), ())
 
     assert {step.stack: dict(step.tags) for step in steps} == {
         "shop-tooling-roles": {"Team": "shop"},
@@ -120,7 +120,7 @@ def test_no_developers() -> None:
 
     found = [
         (step.stack, name)
-        for step in bootstrap.plan(some_settings(text), SERVICES)
+        for step in account_stacks.plan(some_settings(text), SERVICES)
         for name, value in step.parameters.items()
         if DEVELOPER in value
     ]

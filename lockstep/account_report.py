@@ -1,0 +1,162 @@
+"""Turns what is planned for accounts, and what came of it, into lines for people and documents for programs. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import yaml
+
+from lockstep import trust
+from lockstep.bootstrap import Applied, Planned
+from lockstep.destroy import Removal
+from lockstep.model import Change
+from lockstep.permissions import Fit
+from lockstep.report import Lines, table
+from lockstep.trust import Tried
+
+_MARKS = {"add": "+", "modify": "~", "replace": "!", "remove": "-"}
+
+
+def plan_lines(planned: tuple[Planned, ...]) -> Lines:
+    """Say for each stack what applying it will do, resource by resource; `!` is a resource that is made anew."""
+    lines = ["Plan for bootstrap, in this order:"]
+    for one in planned:
+        step = one.step
+        lines.append(f"  {step.where} ({step.account}): {step.stack} {_change(one)}, from infra/{step.template}")
+        for change in one.shown.resources if one.shown else ():
+            properties = f": {', '.join(change.properties)}" if change.properties else ""
+            lines.append(f"    {_MARKS.get(change.action, '?')} {change.logical_id} {change.kind}{properties}")
+    return tuple(lines)
+
+
+def _change(one: Planned) -> str:
+    if one.shown is None:
+        return "changes once the key is made"
+    return {Change.CREATE: "is created", Change.UPDATE: "is updated", Change.NONE: "stays"}[one.shown.change]
+
+
+def plan_document(planned: tuple[Planned, ...], target: str, *, dry_run: bool) -> dict[str, Any]:
+    """Return a plan of bootstrap as JSON; `results` are empty until it is applied."""
+    stacks = [
+        {
+            "stack": one.step.stack,
+            "where": one.step.where,
+            "account_id": one.step.account,
+            "template": f"infra/{one.step.template}",
+            "change": one.shown.change.value if one.shown else None,
+            "resources": [
+                {
+                    "action": change.action,
+                    "logical_id": change.logical_id,
+                    "type": change.kind,
+                    "properties": list(change.properties),
+                }
+                for change in (one.shown.resources if one.shown else ())
+            ],
+        }
+        for one in planned
+    ]
+    return {"target": target, "dry_run": dry_run, "plan": stacks, "stacks": {}, "trust": []}
+
+
+def applied_document(plan: Mapping[str, Any], applied: tuple[Applied, ...], tried: tuple[Tried, ...]) -> dict[str, Any]:
+    """Return a plan of bootstrap with what came of it."""
+    stacks = {one.step.stack: {"result": one.result, "seconds": round(one.seconds, 3)} for one in applied}
+    return {**plan, "stacks": stacks, "trust": trust_document(tried)}
+
+
+def trust_document(tried: tuple[Tried, ...]) -> list[dict[str, Any]]:
+    """Return what came of trying roles as JSON."""
+    return [{"who": one.who, "role": one.role, "expected": one.expected, "allowed": not one.refusal} for one in tried]
+
+
+def trust_lines(tried: tuple[Tried, ...]) -> Lines:
+    """Say how many roles could be taken and how many not, and which of that is wrong."""
+    allowed = sum(1 for one in tried if one.is_right and one.expected)
+    refused = sum(1 for one in tried if one.is_right and not one.expected)
+    return (f"Looked again: {allowed} roles are taken by who may, {refused} refused to who may not.",)
+
+
+def applied_line(applied: tuple[Applied, ...]) -> str:
+    """Say how many stacks changed."""
+    changed = sum(one.result != "unchanged" for one in applied)
+    return f"{changed} of {len(applied)} stacks changed." if changed else "Nothing to do: every stack is as planned."
+
+
+def removal_plan(removals: tuple[Removal, ...]) -> Lines:
+    """Say what goes, in its order."""
+    if not removals:
+        return ("Nothing is there to be destroyed.",)
+    return ("Plan for destroy, in this order:", *(f"  {one}" for one in removals))
+
+
+def removal_lines(removals: tuple[Removal, ...], left: Iterable[str]) -> Lines:
+    """Say what was removed, and what is left."""
+    rest = tuple(left)
+    head = (
+        f"{len(removals)} removed. Left of the project:"
+        if rest
+        else f"{len(removals)} removed. Nothing is left of the project."
+    )
+    return (head, *(f"  {one}" for one in rest))
+
+
+def removal_document(removals: tuple[Removal, ...], target: str, left: Iterable[str] | None) -> dict[str, Any]:
+    """Return what goes as JSON, and what is left of the project; None where nothing was removed yet."""
+    plan = [
+        {
+            "kind": one.kind.value,
+            "name": one.name,
+            "where": one.where,
+            "account_id": one.account,
+            "protected": one.protected,
+        }
+        for one in removals
+    ]
+    return {"target": target, "dry_run": left is None, "removals": plan, "left": None if left is None else list(left)}
+
+
+def permissions_lines(fits: tuple[Fit, ...], unused: tuple[str, ...], suggestions: Mapping[str, Any]) -> Lines:
+    """Lay out what is missing for which service, what its functions cannot do, and what nobody uses."""
+    missing = [(one.service, need.action, need.resource, need.of) for one in fits for need in one.missing]
+    beyond = [(one.service, action, resource) for one in fits for action, resource in one.bounded]
+    lines: list[str] = []
+    if missing:
+        lines += ["Missing: a deployment would fail.", *table(("SERVICE", "ACTION", "RESOURCE", "FOR"), missing)]
+    for service, suggestion in suggestions.items():
+        lines += ["", f"To allow it, review and add to services/{service}/permissions.yaml, then invoke bootstrap:", ""]
+        lines += yaml.safe_dump(suggestion, sort_keys=False, width=110).splitlines()
+    if beyond:
+        lines += ["", "Beyond the boundary: a function's role allows it, and it is refused all the same."]
+        lines += table(("SERVICE", "ACTION", "RESOURCE"), beyond)
+    if unused:
+        lines += ["", "Allowed, and used by no service: could be removed.", *(f"  {action}" for action in unused)]
+    return tuple(lines) or ("Everything that is needed is allowed, and nothing more.",)
+
+
+def permissions_document(
+    fits: tuple[Fit, ...], unused: tuple[str, ...], suggestions: Mapping[str, Any], target: str, environment: str
+) -> dict[str, Any]:
+    """Return how services fit an environment as JSON."""
+    services = [
+        {
+            "name": one.service,
+            "stack": one.stack,
+            "missing": [{"action": n.action, "resource": n.resource, "for": n.of} for n in one.missing],
+            "beyond_boundary": [{"action": action, "resource": resource} for action, resource in one.bounded],
+            "suggestion": suggestions.get(one.service),
+        }
+        for one in fits
+    ]
+    return {"target": target, "environment": environment, "services": services, "unused": list(unused)}
+
+
+def wrong(tried: tuple[Tried, ...]) -> tuple[str, ...]:
+    """Say which attempts did not end as the settings say."""
+    return tuple(
+        f"{trust.short(one.who)} {'cannot' if one.expected else 'can'} become {trust.short(one.role)}"
+        + (f": {one.refusal}" if one.refusal else "")
+        for one in tried
+        if not one.is_right
+    )

@@ -1,0 +1,224 @@
+"""Says which account stacks there are, in which order, and what each is made of. Reads infra/, asks no account.
+
+One pass, no pasted ARN: every name is derived, a stack names only what an earlier one made or what need not exist,
+and the one value that AWS chooses, the key's ARN, is taken from its stack's outputs.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lockstep import grants
+from lockstep import template as templates
+from lockstep.errors import ConfigError
+from lockstep.model import AccountId, Environment, Service, StackName, Statement
+from lockstep.names import Names
+from lockstep.ports import StackContent
+from lockstep.settings import Settings
+
+KEY_ARN = "KeyArn"
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html: characters, white space left out
+_INLINE, _MANAGED = 10_240, 6_144
+
+
+@dataclass(frozen=True)
+class Granted:
+    """What one service's permissions.yaml adds in an environment: statements as they stand in its account."""
+
+    service: str
+    execution: tuple[Statement, ...]
+    boundary: tuple[Statement, ...]
+
+
+@dataclass(frozen=True)
+class AccountStack:
+    """One stack that bootstrap makes. With `needs_key` it takes the ARN of the key that an earlier stack made."""
+
+    account: AccountId
+    where: str
+    stack: StackName
+    template: str
+    parameters: Mapping[str, str]
+    tags: Mapping[str, str] = field(default_factory=dict)
+    needs_key: bool = False
+    protected: bool = False
+    granted: tuple[Granted, ...] = ()
+
+
+def plan(settings: Settings, services: tuple[Service, ...]) -> tuple[AccountStack, ...]:
+    """Return the account stacks in the order in which they must be applied."""
+    names, environments = settings.names, settings.environments
+    return (
+        _resources(settings, names, environments),
+        _roles(settings, names, environments),
+        *(_deployer(settings, names, environment) for environment in environments),
+        *(
+            _repository(settings, names, environments, service.name, image.logical_id)
+            for service in services
+            for image in service.images
+        ),
+        *(_account(settings, names, environment, services) for environment in environments),
+    )
+
+
+def content(step: AccountStack, root: Path, key: str) -> StackContent:
+    """Return what a stack is made of, with the ARN of the key where it takes one.
+
+    Raises ConfigError where what services ask for in permissions.yaml is more than a policy holds.
+    """
+    text = (root / "infra" / step.template).read_text(encoding="utf-8")
+    if step.granted:
+        text = json.dumps(_with_granted(templates.read(text, f"infra/{step.template}"), step), indent=1)
+    parameters = {**step.parameters, **({KEY_ARN: key} if step.needs_key else {})}
+    return StackContent(text, parameters, step.tags, step.protected)
+
+
+def _with_granted(template: templates.Template, step: AccountStack) -> templates.Template:
+    """Return the environment's template with what the services ask for: a policy of each, and a wider boundary."""
+    role, boundary = (template["Resources"][name]["Properties"] for name in ("ExecutionRole", "Boundary"))
+    role["Policies"] = [
+        {"PolicyName": granted.service, "PolicyDocument": {"Version": "2012-10-17", "Statement": [*granted.execution]}}
+        for granted in step.granted
+        if granted.execution
+    ]
+    # A Sid has to be the only one of its name in a policy; these come from many files.
+    boundary["PolicyDocument"]["Statement"] += [
+        {name: value for name, value in statement.items() if name != "Sid"}
+        for granted in step.granted
+        for statement in granted.boundary
+    ]
+    for what, policy, most in (
+        ("Execution", role["Policies"], _INLINE),
+        ("Boundary", boundary["PolicyDocument"], _MANAGED),
+    ):
+        size = len(re.sub(r"\s", "", json.dumps(policy)))
+        if size > most:
+            services = ", ".join(f"services/{granted.service}/{grants.FILE}" for granted in step.granted)
+            answer = f"{size} characters, and IAM takes {most}"
+            raise ConfigError(f"adding {what} of {services} to {step.where}", answer, "name fewer actions there")
+    return template
+
+
+def _list(items: Iterable[str]) -> str:
+    """Return a CommaDelimitedList parameter's value."""
+    return ",".join(items)
+
+
+def _is_protected(settings: Settings) -> bool:
+    """Is what every environment needs kept from being deleted? Where one environment is."""
+    return any(target.protect for target in settings.targets)
+
+
+def _resources(settings: Settings, names: Names, environments: tuple[Environment, ...]) -> AccountStack:
+    return AccountStack(
+        account=names.tooling,
+        where="tooling",
+        stack=names.tooling_resources_stack,
+        template="tooling-resources.yaml",
+        parameters={
+            "Project": names.project,
+            "ArtifactBucket": names.bucket,
+            "EnvironmentAccounts": _list(e.account for e in environments),
+            "DeployRoles": _list(names.deploy_role(e.name, e.account) for e in environments),
+            "ExecutionRoles": _list(names.execution_role(e.name, e.account) for e in environments),
+            "Organization": settings.organization,
+        },
+        tags=settings.tooling.tags,
+        protected=_is_protected(settings),
+    )
+
+
+def _roles(settings: Settings, names: Names, environments: tuple[Environment, ...]) -> AccountStack:
+    assumable = [names.status_role(e.name, e.account) for e in environments]
+    assumable += [names.deployer_role(t.name) for t in settings.targets if names.developer_role in t.deployers]
+    return AccountStack(
+        account=names.tooling,
+        where="tooling",
+        stack=names.tooling_roles_stack,
+        template="tooling-roles.yaml",
+        parameters={
+            "Project": names.project,
+            "ArtifactBucket": names.bucket,
+            "Developers": _list(settings.tooling.developers),
+            "AssumableRoles": _list(assumable),
+        },
+        tags=settings.tooling.tags,
+        needs_key=True,
+        protected=_is_protected(settings),
+    )
+
+
+def _deployer(settings: Settings, names: Names, environment: Environment) -> AccountStack:
+    return AccountStack(
+        account=names.tooling,
+        where="tooling",
+        stack=names.deployer_stack(environment.name),
+        template="tooling-deployer.yaml",
+        parameters={
+            "Project": names.project,
+            "Environment": environment.name,
+            "EnvironmentAccount": environment.account,
+            "ArtifactBucket": names.bucket,
+            "Deployers": _list(settings.environment(environment.name).deployers),
+        },
+        tags=settings.tooling.tags,
+        needs_key=True,
+        protected=environment.protect,
+    )
+
+
+def _repository(
+    settings: Settings, names: Names, environments: tuple[Environment, ...], service: str, function: str
+) -> AccountStack:
+    return AccountStack(
+        account=names.tooling,
+        where="tooling",
+        stack=names.repository_stack(service, function),
+        template="tooling-repository.yaml",
+        parameters={
+            "Repository": names.repository(service, function),
+            "EnvironmentAccounts": _list(e.account for e in environments),
+            "ExecutionRoles": _list(names.execution_role(e.name, e.account) for e in environments),
+            "Functions": _list(names.function_pattern(e.name, e.account) for e in environments),
+            "Organization": settings.organization,
+        },
+        tags=settings.tooling.tags,
+        needs_key=True,
+        protected=_is_protected(settings),
+    )
+
+
+def _account(settings: Settings, names: Names, environment: Environment, services: tuple[Service, ...]) -> AccountStack:
+    developer = [names.developer_role] if settings.tooling.developers else []
+    return AccountStack(
+        account=environment.account,
+        where=environment.name,
+        stack=names.account_stack(environment.name),
+        template="environment.yaml",
+        parameters={
+            "Project": names.project,
+            "Environment": environment.name,
+            "ToolingAccount": names.tooling,
+            "DeployerRole": names.deployer_role(environment.name),
+            "StatusReaders": _list([names.deployer_role(environment.name), *developer]),
+            "ArtifactBucket": names.bucket,
+            "Organization": settings.organization,
+            "Protected": str(environment.protect).lower(),
+        },
+        tags=dict(environment.tags),
+        needs_key=True,
+        protected=environment.protect,
+        granted=tuple(found for service in services if (found := _granted(names, environment, service))),
+    )
+
+
+def _granted(names: Names, environment: Environment, service: Service) -> Granted | None:
+    stack = names.service_stack(environment.name, service.name)
+    where = (stack, environment.account, environment.region)
+    execution = grants.resolved(service.grants.execution, *where)
+    boundary = grants.resolved(service.grants.boundary, *where)
+    return Granted(service.name, execution, boundary) if execution or boundary else None

@@ -1,0 +1,65 @@
+"""KMS in one account: a key's policy, and for destroy alone the end of a key."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from lockstep.aws.session import Session, answers
+from lockstep.policy import Document
+
+if TYPE_CHECKING:
+    from mypy_boto3_kms import KMSClient
+    from mypy_boto3_kms.type_defs import KeyMetadataTypeDef
+
+# https://docs.aws.amazon.com/kms/latest/APIReference/API_ScheduleKeyDeletion.html: 7 to 30 days
+_SHORTEST_WAIT = 7
+_PENDING = "PendingDeletion"
+
+
+@dataclass(frozen=True)
+class Keys:
+    """The keys of one account in one region."""
+
+    session: Session
+
+    @cached_property
+    def _kms(self) -> KMSClient:
+        client: KMSClient = self.session.client("kms")
+        return client
+
+    def policy(self, key: str) -> Document:
+        """Return a key's policy."""
+        with answers(f"reading the policy of {key}"):
+            found: Document = json.loads(self._kms.get_key_policy(KeyId=key, PolicyName="default")["Policy"])
+        return found
+
+    def schedule_deletion(self, key: str) -> str:
+        """Have a key deleted after the shortest time that AWS allows; return the day. Is it so already, it stays."""
+        with answers(f"scheduling the deletion of {key}"):
+            found = self._kms.describe_key(KeyId=key)["KeyMetadata"]
+            if found.get("KeyState") != _PENDING:
+                self._kms.schedule_key_deletion(KeyId=key, PendingWindowInDays=_SHORTEST_WAIT)
+                found = self._kms.describe_key(KeyId=key)["KeyMetadata"]
+        return _day(found)
+
+    def pending(self, description: str) -> tuple[str, ...]:
+        """Say which keys of this description wait for their deletion, and until which day."""
+        with answers("listing the keys that wait for their deletion"):
+            return tuple(
+                f"key {key['KeyId']} until {_day(key)}"
+                for key in self._all()
+                if key.get("KeyState") == _PENDING and key.get("Description") == description
+            )
+
+    def _all(self) -> Iterator[KeyMetadataTypeDef]:
+        for page in self._kms.get_paginator("list_keys").paginate():
+            for key in page["Keys"]:
+                yield self._kms.describe_key(KeyId=key["KeyId"])["KeyMetadata"]
+
+
+def _day(key: KeyMetadataTypeDef) -> str:
+    return f"{key['DeletionDate']:%Y-%m-%d}" if "DeletionDate" in key else "an unknown day"

@@ -1,0 +1,261 @@
+"""Stacks as their account's administrator, for bootstrap and destroy alone: changes by change set, and deletes.
+
+A run that was interrupted is taken up again: what is under way is waited for, what holds nothing is replaced.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from botocore.exceptions import ClientError, WaiterError
+
+from lockstep import canonical, intrinsics
+from lockstep import template as templates
+from lockstep.aws.cloudformation import HOLLOW, Stacks
+from lockstep.aws.session import answers, code_of
+from lockstep.errors import BusyError, DeployError, StackError
+from lockstep.intrinsics import Stack
+from lockstep.model import Change, ResourceChange, StackName, StackPreview
+from lockstep.ports import StackContent, StackState
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudformation.type_defs import (
+        ChangeTypeDef,
+        CreateChangeSetOutputTypeDef,
+        DescribeChangeSetOutputTypeDef,
+        ResourceChangeTypeDef,
+    )
+
+# States from which no change set leads on, and what does.
+_DELETE = "delete the stack, then repeat"
+_ROLL_BACK = "roll it back in the CloudFormation console, then repeat"
+_CONTINUE = "continue its rollback in the CloudFormation console, then repeat"
+STUCK = {
+    "CREATE_FAILED": _DELETE,
+    "ROLLBACK_FAILED": _DELETE,
+    "DELETE_FAILED": _DELETE,
+    "UPDATE_FAILED": _ROLL_BACK,
+    "UPDATE_ROLLBACK_FAILED": _CONTINUE,
+}
+# What the second of two runs is told, whose change set the first has made void.
+_LATE = ("InvalidChangeSetStatus", "ChangeSetNotFound")
+_Waiter = Literal["stack_create_complete", "stack_update_complete", "stack_delete_complete"]
+_EMPTY = ("didn't contain changes", "No updates are to be performed")
+
+
+@dataclass(frozen=True)
+class AccountStacks(Stacks):
+    """The stacks of one account in one region. `poll` is the pause between two looks, in seconds."""
+
+    poll: float = 3.0
+
+    def names(self) -> tuple[StackName, ...]:
+        """Return the name of every stack that is there."""
+        with answers(f"listing the stacks of account {self.account}"):
+            pages = self.cloudformation.get_paginator("describe_stacks").paginate()
+            # An inner stack is its outer one's business.
+            found = (stack for page in pages for stack in page["Stacks"] if "ParentId" not in stack)
+            return tuple(StackName(stack["StackName"]) for stack in found)
+
+    def buckets(self, stack: StackName) -> tuple[str, ...]:
+        """Return the buckets that go with a stack; those that its template keeps are not among them."""
+        state = self.describe(stack)
+        if state is None or state.status in HOLLOW:
+            return ()
+        resources = templates.read(self.template(stack), stack)["Resources"]
+        # https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-attribute-deletionpolicy.html
+        goes = {
+            logical_id
+            for logical_id, body in resources.items()
+            if body.get("Type") == "AWS::S3::Bucket" and body.get("DeletionPolicy", "Delete") == "Delete"
+        }
+        return tuple(bucket for logical_id, bucket in state.resources.items() if logical_id in goes and bucket)
+
+    def preview(self, stack: StackName, wanted: StackContent) -> StackPreview:
+        """Say what applying would do; leaves a change set that waits where a stack that is there would change.
+
+        A stack that is not there gets none: CloudFormation would make an empty stack to hold it. Waits for a change
+        that is under way. Raises StackError for a stack that is stuck, BusyError where somebody else changes it.
+        """
+        tried = f"planning the stack {stack} in account {self.account}"
+        before = self._ready(stack, tried)
+        differences = self.compare(stack, before, wanted)
+        if differences == ("missing",):
+            return StackPreview(Change.CREATE, self._additions(stack, wanted))
+        if not differences:
+            return StackPreview(Change.NONE)
+        name = "lockstep-" + canonical.hash_of([wanted.template, dict(wanted.parameters), dict(wanted.tags)])[:32]
+        with answers(tried), _alone(tried):
+            self.cloudformation.delete_change_set(StackName=stack, ChangeSetName=name)
+            change_set = self._change_set(stack, name, wanted, "UPDATE")["Id"]
+            changes = self._changes(change_set, tried)
+        if changes is None:
+            # The same resources, put in other words; or only its protection is to change.
+            change = Change.UPDATE if "protection" in differences else Change.NONE
+            return StackPreview(change)
+        return StackPreview(Change.UPDATE, changes, change_set)
+
+    def apply(self, stack: StackName, wanted: StackContent, shown: StackPreview) -> str:
+        """Do what was shown and wait for it; return 'created', 'updated' or 'unchanged'.
+
+        Raises StackError with the first reason that CloudFormation gave, BusyError where somebody else came first.
+        A new stack whose creation fails is taken away again. An interrupted run is taken up again: what is under way
+        is waited for, and a stack that holds nothing is replaced.
+        """
+        tried = f"applying the stack {stack} in account {self.account}"
+        if shown.change is Change.NONE:
+            return "unchanged"
+        if shown.change is Change.CREATE:
+            self._create(stack, wanted, tried)
+        elif shown.change_set:
+            with answers(tried), _alone(tried):
+                self.cloudformation.execute_change_set(ChangeSetName=shown.change_set)
+            self._wait(stack, "stack_update_complete", tried)
+        state = self.describe(stack)
+        if state is not None and state.protected != wanted.protected:
+            self.protect(stack, on=wanted.protected)
+        return "created" if shown.change is Change.CREATE else "updated"
+
+    def discard(self, stack: StackName, shown: StackPreview) -> None:
+        """Take away the change set that was shown and will not be applied."""
+        if shown.change_set:
+            with answers(f"taking back the plan for {stack} in account {self.account}"):
+                self.cloudformation.delete_change_set(ChangeSetName=shown.change_set)
+
+    def delete(self, stack: StackName) -> None:
+        """Delete a stack and wait; nothing where there is none. Raises StackError with the first reason."""
+        tried = f"deleting the stack {stack} in account {self.account}"
+        if self._at_rest(stack) is None:
+            return
+        with answers(tried):
+            # By its id, since a stack that is gone has no name any more.
+            found = self.cloudformation.describe_stacks(StackName=stack)["Stacks"][0]["StackId"]
+            self.cloudformation.delete_stack(StackName=found)
+        self._wait(StackName(found), "stack_delete_complete", tried)
+
+    def _create(self, stack: StackName, wanted: StackContent, tried: str) -> None:
+        before = self._ready(stack, tried)
+        if before is not None and before.status not in HOLLOW:
+            raise BusyError(tried, "somebody else made it meanwhile", "repeat")
+        if before is not None:
+            self.delete(stack)
+        with answers(tried), _alone(tried):
+            made = self._change_set(stack, "lockstep-create", wanted, "CREATE")
+            self._changes(made["Id"], tried)
+            self.cloudformation.execute_change_set(ChangeSetName=made["Id"])
+        self._wait(StackName(made["StackId"]), "stack_create_complete", tried)
+
+    def _additions(self, stack: StackName, wanted: StackContent) -> tuple[ResourceChange, ...]:
+        parsed = templates.read(wanted.template, stack)
+        parameters = intrinsics.split_lists(parsed, wanted.parameters)
+        where = Stack(stack, self.account, self.session.reach.region, parameters)
+        resources = intrinsics.resources(parsed, where).items()
+        return tuple(ResourceChange("add", logical_id, body["Type"]) for logical_id, body in resources)
+
+    def _change_set(
+        self, stack: StackName, name: str, wanted: StackContent, kind: Literal["CREATE", "UPDATE"]
+    ) -> CreateChangeSetOutputTypeDef:
+        """Make a change set. A new stack whose creation fails takes itself away again."""
+        return self.cloudformation.create_change_set(
+            StackName=stack,
+            ChangeSetName=name,
+            ChangeSetType=kind,
+            TemplateBody=wanted.template,
+            Parameters=[{"ParameterKey": k, "ParameterValue": v} for k, v in wanted.parameters.items()],
+            Tags=[{"Key": k, "Value": v} for k, v in wanted.tags.items()],
+            Capabilities=["CAPABILITY_NAMED_IAM"],
+            OnStackFailure="DELETE" if kind == "CREATE" else "ROLLBACK",
+        )
+
+    def _changes(self, change_set: str, tried: str) -> tuple[ResourceChange, ...] | None:
+        """Wait for a change set and return what it changes; None, and it is gone, where it changes nothing."""
+        while True:
+            answer = self.cloudformation.describe_change_set(ChangeSetName=change_set)
+            if answer["Status"] == "CREATE_COMPLETE":
+                return tuple(_change(one["ResourceChange"]) for one in self._pages(answer))
+            if answer["Status"] == "FAILED":
+                reason = answer.get("StatusReason", "")
+                self.cloudformation.delete_change_set(ChangeSetName=change_set)
+                if any(text in reason for text in _EMPTY):
+                    return None
+                raise StackError(tried, reason, "mend the template, then repeat")
+            time.sleep(self.poll)
+
+    def _pages(self, answer: DescribeChangeSetOutputTypeDef) -> Iterator[ChangeTypeDef]:
+        yield from answer["Changes"]
+        while token := answer.get("NextToken"):
+            answer = self.cloudformation.describe_change_set(ChangeSetName=answer["ChangeSetId"], NextToken=token)
+            yield from answer["Changes"]
+
+    def _at_rest(self, stack: StackName) -> StackState | None:
+        """Wait until nothing changes a stack, and return it."""
+        while True:
+            state = self.describe(stack)
+            if state is None or state.status in HOLLOW or not state.status.endswith("_IN_PROGRESS"):
+                return state
+            time.sleep(self.poll)
+
+    def _ready(self, stack: StackName, tried: str) -> StackState | None:
+        """Return a stack that can be changed, once nothing changes it; raises StackError for one that is stuck."""
+        state = self._at_rest(stack)
+        if state is not None and state.status in STUCK:
+            raise StackError(tried, f"it is {state.status}", STUCK[state.status])
+        return state
+
+    def _wait(self, stack: StackName, waiter: _Waiter, tried: str) -> None:
+        try:
+            with answers(tried):
+                self.cloudformation.get_waiter(waiter).wait(
+                    StackName=stack,
+                    WaiterConfig={
+                        "Delay": self.poll,  # type: ignore[typeddict-item]  # it sleeps parts of a second as well
+                        "MaxAttempts": int(3600 / self.poll),
+                    },
+                )
+        except WaiterError as error:
+            reason, now = self.first_failure(stack), self.describe(stack)
+            if now is not None and now.status in STUCK:
+                raise StackError(tried, f"{reason}; it is {now.status}", STUCK[now.status]) from error
+            raise DeployError(tried, reason, "mend the cause, then repeat") from error
+
+    def first_failure(self, stack: StackName) -> str:
+        """Return the first failed event of the last operation, which is the cause of the others."""
+        failed = ""
+        with answers(f"reading the events of {stack} in account {self.account}"):
+            pages = self.cloudformation.get_paginator("describe_stack_events").paginate(StackName=stack)
+            for event in (event for page in pages for event in page["StackEvents"]):
+                status, reason = event.get("ResourceStatus", ""), event.get("ResourceStatusReason", "")
+                if status.endswith("_FAILED") and "cancelled" not in reason:
+                    failed = f"{event['LogicalResourceId']} ({event['ResourceType']}) {status}: {reason}"
+                # An inner stack has such an event too, under a name of its own.
+                if event.get("PhysicalResourceId") == event["StackId"]:
+                    # What was created and failed is deleted; what had failed before that counts.
+                    began = {"CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", *(["DELETE_IN_PROGRESS"] if failed else [])}
+                    if status in began:
+                        break
+        return failed or "CloudFormation gave no reason"
+
+
+def _change(told: ResourceChangeTypeDef) -> ResourceChange:
+    """Return one change as people are shown it; a replacement that AWS is not sure of counts as one."""
+    action = told["Action"].lower()
+    if action == "modify" and told.get("Replacement") in {"True", "Conditional"}:
+        action = "replace"
+    targets = (detail.get("Target", {}) for detail in told.get("Details", []))
+    names = (target.get("Name") or target.get("Attribute", "") for target in targets)
+    properties = tuple(dict.fromkeys(name for name in names if name))
+    return ResourceChange(action, told["LogicalResourceId"], told["ResourceType"], properties)
+
+
+@contextmanager
+def _alone(tried: str) -> Iterator[None]:
+    try:
+        yield
+    except ClientError as error:
+        if code_of(error).startswith(_LATE) or "can not be updated" in str(error):
+            raise BusyError(tried, str(error), "try again when the other run is done") from error
+        raise

@@ -1,0 +1,229 @@
+"""Fakes of what an administrator may do in an account, and of what can be looked at there."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from lockstep import intrinsics, policy, template, trust
+from lockstep.account_ports import Administrator
+from lockstep.errors import ConfigError, IdentityError
+from lockstep.intrinsics import Stack
+from lockstep.model import AccountId, Change, ResourceChange, StackName, StackPreview
+from lockstep.ports import StackContent
+from lockstep.settings import Settings
+from lockstep.testing.fakes import FakeFunctions, FakeStacks, World
+
+_RESULTS = {Change.CREATE: "created", Change.UPDATE: "updated", Change.NONE: "unchanged"}
+
+
+@dataclass
+class FakeAccountStacks(FakeStacks):
+    """The stacks of one account, with what an administrator may do to them."""
+
+    def preview(self, stack: StackName, wanted: StackContent) -> StackPreview:
+        """Say that a stack is made, or updated as a whole, or stays."""
+        differences = self.differences(stack, wanted)
+        if not differences:
+            return StackPreview(Change.NONE)
+        parsed = template.read(wanted.template, stack)
+        where = Stack(stack, self.account, "eu-west-1", intrinsics.split_lists(parsed, wanted.parameters))
+        made = intrinsics.resources(parsed, where).items()
+        if differences == ("missing",):
+            return StackPreview(Change.CREATE, tuple(ResourceChange("add", name, body["Type"]) for name, body in made))
+        changes = tuple(ResourceChange("modify", name, body["Type"], ("Tags",)) for name, body in made)
+        self.world.call(f"plan {stack}")
+        return StackPreview(Change.UPDATE, changes, f"change set of {stack}")
+
+    def apply(self, stack: StackName, wanted: StackContent, shown: StackPreview) -> str:
+        """Make a stack, or find it unchanged."""
+        if shown.change is not Change.NONE:
+            self.world.call(f"apply {stack}")
+            self.world.account_stacks[self.account, stack] = wanted
+        return _RESULTS[shown.change]
+
+    def discard(self, stack: StackName, shown: StackPreview) -> None:
+        """Note that a change set was taken away."""
+        if shown.change_set:
+            self.world.call(f"discard {stack}")
+
+    def names(self) -> tuple[StackName, ...]:
+        """Every stack of the account."""
+        everything = (*self.world.stacks, *self.world.account_stacks)
+        return tuple(stack for account, stack in everything if account == self.account)
+
+    def buckets(self, stack: StackName) -> tuple[str, ...]:
+        """The buckets among a stack's resources."""
+        state = self.describe(stack)
+        return tuple(name for name in (state.resources.values() if state else ()) if name in self.world.buckets)
+
+    def delete(self, stack: StackName) -> None:
+        """Delete a stack with its functions, unless it is protected; nothing where there is none."""
+        state = self.describe(stack)
+        if state is None:
+            return
+        self.world.call(f"delete {stack}")
+        if state.protected:
+            raise ConfigError(f"deleting {stack}", "it is protected")
+        for name in state.resources.values():
+            self.world.running.pop(name, None)
+        self.world.stacks.pop((self.account, stack), None)
+        self.world.account_stacks.pop((self.account, stack), None)
+
+
+@dataclass
+class FakeIdentity:
+    """Somebody who can become exactly whom the settings say, unless the world says otherwise."""
+
+    world: World
+    settings: Settings
+    caller: str
+
+    def refusal(self, role: str, *, hoped: bool) -> str:
+        """Nothing where the settings or the world allow it."""
+        del hoped
+        as_said = trust.expected(self.settings, self.caller)[role]
+        allowed = self.world.trusts.get((trust.short(self.caller), trust.short(role)), as_said)
+        return "" if allowed else "AccessDenied"
+
+    def become(self, role: str) -> FakeIdentity:
+        """Become a role."""
+        if refused := self.refusal(role, hoped=True):
+            raise IdentityError(f"assuming {role} as {self.caller}", refused)
+        account, name = role.split(":")[4], role.rpartition("/")[2]
+        return FakeIdentity(self.world, self.settings, f"arn:aws:sts::{account}:assumed-role/{name}/x")
+
+
+@dataclass
+class FakeRights:
+    """An administrator who may everything but what the world says is lacking."""
+
+    world: World
+    account: AccountId
+
+    def refused(self, wanted: Mapping[str, Collection[str]]) -> tuple[str, ...]:
+        """What is wanted and lacking."""
+        asked = {action for actions in wanted.values() for action in actions}
+        return tuple(action for action in self.world.lacking.get(self.account, ()) if action in asked)
+
+
+@dataclass
+class FakeBuckets:
+    """The buckets of the world: each a list of the names of its files, one for each version."""
+
+    world: World
+
+    def exist(self, names: Collection[str]) -> tuple[str, ...]:
+        """Those that are there."""
+        return tuple(name for name in names if name in self.world.buckets)
+
+    def empty(self, bucket: str, prefix: str = "") -> int:
+        """Forget the files that begin so."""
+        files = self.world.buckets.get(bucket, [])
+        kept = [file for file in files if not file.startswith(prefix)]
+        if bucket in self.world.buckets:
+            self.world.call(f"empty {bucket}/{prefix}")
+            self.world.buckets[bucket] = kept
+        return len(files) - len(kept)
+
+    def delete(self, bucket: str) -> None:
+        """Forget an empty bucket."""
+        if bucket in self.world.buckets:
+            self.world.call(f"delete bucket {bucket}")
+            if self.world.buckets[bucket]:
+                raise ConfigError(f"deleting {bucket}", "BucketNotEmpty")
+            del self.world.buckets[bucket]
+
+
+@dataclass
+class FakeRepositories:
+    """The repositories of the world."""
+
+    world: World
+
+    def names(self, prefix: str) -> tuple[str, ...]:
+        """Those whose names begin so."""
+        return tuple(sorted(name for name in self.world.repositories if name.startswith(prefix)))
+
+    def delete(self, repository: str) -> None:
+        """Forget one."""
+        self.world.call(f"delete repository {repository}")
+        self.world.repositories.discard(repository)
+
+
+@dataclass
+class FakeKeys:
+    """One key, whose policy the world holds under its type."""
+
+    world: World
+
+    def policy(self, key: str) -> policy.Document:
+        """The policy that the world holds."""
+        del key
+        return self.world.policies.get("AWS::KMS::Key", {})
+
+    def schedule_deletion(self, key: str) -> str:
+        """Note that the key goes."""
+        self.world.call(f"delete key {key}")
+        self.world.policies.pop("AWS::KMS::Key", None)
+        return "2026-01-08"
+
+    def pending(self, description: str) -> tuple[str, ...]:
+        """Say that the key waits, where its deletion was scheduled."""
+        del description
+        scheduled = [call for call in self.world.calls if call.startswith("delete key ")]
+        return ("key 1 until 2026-01-08",) if scheduled else ()
+
+
+@dataclass
+class FakeLogs:
+    """The log groups of one account."""
+
+    world: World
+    account: AccountId
+
+    def names(self, prefix: str) -> tuple[str, ...]:
+        """Those whose names begin so."""
+        return tuple(sorted(name for name in self.world.logs.get(self.account, ()) if name.startswith(prefix)))
+
+    def delete(self, group: str) -> None:
+        """Forget one."""
+        self.world.call(f"delete log {group}")
+        self.world.logs.get(self.account, set()).discard(group)
+
+
+@dataclass
+class FakePolicies:
+    """The roles of one account; each may everything but what the world says is lacking."""
+
+    world: World
+    account: AccountId
+
+    def identity(self, role: str) -> policy.Identity:
+        """A role that may everything, unless the world holds its policy."""
+        return policy.Identity(role, (self.document(role),))
+
+    def document(self, arn: str) -> policy.Document:
+        """The policy that the world holds under this name, by default one that allows everything."""
+        everything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+        return self.world.policies.get(arn, {"Version": "2012-10-17", "Statement": [everything]})
+
+    def roles(self, prefix: str) -> tuple[str, ...]:
+        """No role of its own: roles are in stacks."""
+        del prefix
+        return ()
+
+
+def administrator(world: World, settings: Settings, account: AccountId) -> Administrator:
+    """Return a fake administrator of an account."""
+    return Administrator(
+        identity=FakeIdentity(world, settings, f"arn:aws:iam::{account}:user/administrator"),
+        stacks=FakeAccountStacks(world, account),
+        rights=FakeRights(world, account),
+        buckets=FakeBuckets(world),
+        repositories=FakeRepositories(world),
+        keys=FakeKeys(world),
+        logs=FakeLogs(world, account),
+        functions=FakeFunctions(world),
+        policies=FakePolicies(world, account),
+    )

@@ -1,0 +1,72 @@
+"""Looks whether everybody can become whom the settings say, and nobody else: tries each role and keeps what came of it.
+
+A role that is taken to see whether it can be is not used for anything but to see what it can become in turn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+
+from lockstep import policy
+from lockstep.account_ports import Identity
+from lockstep.settings import Settings
+
+
+@dataclass(frozen=True)
+class Tried:
+    """One attempt of `who` to become `role`: whether it should have gone well, and why AWS refused it if it did."""
+
+    who: str
+    role: str
+    expected: bool
+    refusal: str
+
+    @property
+    def is_right(self) -> bool:
+        """Did it end as the settings say?"""
+        return self.expected == (not self.refusal)
+
+
+def expected(settings: Settings, caller: str) -> dict[str, bool]:
+    """Return by role whether a caller should be able to become it; the caller's own role is left out."""
+    names, me = settings.names, policy.role_of(caller)
+    developers = settings.tooling.developers
+    roles: dict[str, bool] = {names.build_role: False}
+    if developers:
+        roles[names.developer_role] = _is_listed(me, developers)
+    for target in settings.targets:
+        account, deployer = target.value.account, names.deployer_role(target.name)
+        roles[deployer] = _is_listed(me, target.deployers)
+        roles[names.deploy_role(target.name, account)] = me == deployer
+        roles[names.status_role(target.name, account)] = me in {deployer, names.developer_role}
+        roles[names.execution_role(target.name, account)] = False
+    roles.pop(me, None)
+    return roles
+
+
+def look(settings: Settings, identity: Identity, accounts: Collection[str]) -> Iterator[Tried]:
+    """Try every role of some accounts as `identity`, and then as each deployer that it becomes."""
+    deployers = {settings.names.deployer_role(target.name) for target in settings.targets}
+    for role, hoped in expected(settings, identity.caller).items():
+        if role.split(":")[4] in accounts:
+            refusal = identity.refusal(role, hoped=hoped)
+            yield Tried(identity.caller, role, hoped, refusal)
+            if not refusal and role in deployers:
+                yield from look(settings, identity.become(role), accounts)
+
+
+def short(arn: str) -> str:
+    """Return how people call a role or a user: its name, of a session that of its role."""
+    return policy.role_of(arn).rpartition("/")[2] or arn
+
+
+def _is_listed(me: str, listed: tuple[str, ...]) -> bool:
+    """Is somebody among those listed? A session tells its role without the path that the list has."""
+    return any(_plain(me) == _plain(arn) for arn in listed)
+
+
+def _plain(arn: str) -> tuple[str, str]:
+    """Return account and kind, and the name without its path."""
+    start, _, resource = arn.rpartition(":")
+    return f"{start}:{resource.partition('/')[0]}", resource.rpartition("/")[2]
