@@ -16,13 +16,14 @@ nox.options.sessions = ("lint", "types", "rules", "unit", "templates", "service"
 ROOT = Path(__file__).parent
 SERVICES = sorted(path.parent.name for path in (ROOT / "services").glob("*/tests"))
 LINTED = ("lockstep", "tasks.py", "noxfile.py", "tests", "services")
-# Three environments, each made once from its lock file and kept: a person's, the sessions', and the measured sandbox's.
-PERSON, SESSIONS, EMULATOR = ".venv", ".nox/dev", ".nox/emulator"
-LOCKS = {PERSON: "run", SESSIONS: "dev", EMULATOR: "emulator"}
+# Four environments, each made once from its lock file and kept: a person's, the sessions', the measured sandbox's, and
+# checkov's, which pins much of what the others have.
+PERSON, SESSIONS, EMULATOR, CHECKOV = ".venv", ".nox/dev", ".nox/emulator", ".nox/checkov"
+LOCKS = {PERSON: "run", SESSIONS: "dev", EMULATOR: "emulator", CHECKOV: "checkov"}
 
 
 def _environment(session: nox.Session, folder: str) -> Path:
-    """Ensure one of the three environments and return where its tools are; every package is checked by its hash."""
+    """Ensure one of the four environments and return where its tools are; every package is checked by its hash."""
     venv, lock = ROOT / folder, f"requirements/{LOCKS[folder]}.txt"
     python, mark, wanted = venv / "bin" / "python", venv / "installed.txt", (ROOT / lock).read_text()
     if not (mark.is_file() and mark.read_text() == wanted and python.exists()):
@@ -73,11 +74,19 @@ def unit(session: nox.Session) -> None:
 @nox.session(venv_backend="none")
 def templates(session: nox.Session) -> None:
     """The account templates and the services' templates."""
-    services = sorted(str(path) for path in (ROOT / "services").glob("*/template.yaml"))
-    _run(session, "cfn-lint", *sorted(str(path) for path in (ROOT / "infra").glob("*.yaml")), *services)
+    services = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "services").glob("*/template.yaml"))
+    ours = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "infra").glob("*.yaml"))
+    _run(session, "cfn-lint", *ours, *services)
+    _checkov(session, *ours)
     for service in services:
         _run(session, "sam", "validate", "--lint", "--template", service, "--region", _region(), env=_no_account())
     _run(session, "pytest", "tests/templates", *session.posargs)
+
+
+@nox.session(venv_backend="none")
+def table(session: nox.Session) -> None:
+    """Write the table of who may do what into docs/security.md anew, out of infra/."""
+    _run(session, "python", "-m", "tests.templates.table")
 
 
 @nox.session
@@ -159,6 +168,19 @@ def _invoke(session: nox.Session, *argv: str, silent: bool = False) -> str:
     invoke, env = _environment(session, PERSON) / "invoke", {"LOCKSTEP_CONFIG": "infra/sandbox.toml"}
     answer = session.run(str(invoke), *argv, env=env, external=True, silent=silent, stderr=None)
     return str(answer)
+
+
+def _checkov(session: nox.Session, *templates: str) -> None:
+    """Judge templates by checkov, which finds no settings and no key of anybody's here, and asks no network."""
+    quiet = {"HOME": str(ROOT / ".nox"), "CKV_SKIP_PACKAGE_UPDATE_CHECK": "true"}
+    flags = ("--framework", "cloudformation", "--skip-download", "--soft-fail", "--compact", "--output", "json")
+    report = ROOT / "reports" / "checkov" / "results_json.json"
+    # What an earlier run found says nothing of this one.
+    report.unlink(missing_ok=True)
+    argv = (*flags, "--output-file-path", str(report.parent), "--file", *templates)
+    checkov = str(_environment(session, CHECKOV) / "checkov")
+    session.run(checkov, *argv, env=quiet, include_outer_env=False, silent=True, external=True)
+    _run(session, "python", "-m", "tests.templates.checkov_report", str(report), *templates)
 
 
 def _region() -> str:

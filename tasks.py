@@ -194,9 +194,9 @@ def permissions(
 def destroy(
     c: Context,
     all: bool = False,  # noqa: A002 - Invoke names the flag after it
-    env: str = "",
-    service: str = "",
-    branch: str = "",
+    env: str | None = None,
+    service: str | None = None,
+    branch: str | None = None,
     unprotect: bool = False,
     confirm: str = "",
     dry_run: bool = False,

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from lockstep import intrinsics, policy, template
-from lockstep.account_stacks import KEY_ARN, AccountStack, content
+from lockstep.account_stacks import AccountStack, content
 from lockstep.intrinsics import Stack
 from lockstep.policy import Document, Identity
 
@@ -99,6 +99,3 @@ def _sorted(value: object) -> object:
 def _account(text: str) -> str:
     parts = text.split(":")
     return parts[4] if len(parts) == 6 and parts[2] == "iam" and parts[5] == "root" else text
-
-
-__all__ = ["KEY_ARN", "Access", "Role", "read", "same"]

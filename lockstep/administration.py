@@ -39,7 +39,7 @@ def set_up(wiring: Wiring, named: str | None = None, *, yes: bool = False, dry_r
     """
     say_which(wiring)
     settings = wiring.settings()
-    only = environment_of(settings, named).account if named else None
+    only = None if named is None else environment_of(settings, named).account
     steps = account_stacks.plan(settings, wiring.services())
     steps = tuple(step for step in steps if only is None or step.account in {settings.names.tooling, only})
     # Every account, before anything is changed in one of them.
@@ -152,7 +152,7 @@ def take_down(
         wiring.console.result(("Dry run: nothing was removed.",), document)
         return 0
     _see_that_it_is_meant(wiring, removals, unprotect=unprotect, confirm=confirm)
-    destroy.apply(removals, settings, opened, partial(_forget, wiring, asked.environment, opened), say)
+    destroy.apply(removals, settings, opened, partial(_forget, wiring, asked.environment or "", opened), say)
     left = destroy.left(settings, opened)
     wiring.console.result(
         account_report.removal_lines(removals, left), account_report.removal_document(removals, target_of(wiring), left)
@@ -176,9 +176,12 @@ def _see_that_it_is_meant(wiring: Wiring, removals: tuple[Removal, ...], *, unpr
 
 
 def _forget(wiring: Wiring, environment: str, opened: Opened) -> None:
-    """Update the stacks in tooling that name an environment to settings that have it no more."""
+    """Update the stacks in tooling that name an environment to settings that have it no more; make none."""
     without = wiring.settings().without(environment)
-    steps = tuple(s for s in account_stacks.plan(without, wiring.services()) if s.account == without.names.tooling)
+    tooling = without.names.tooling
+    there = set(opened[tooling].stacks.names())
+    mine = (step for step in account_stacks.plan(without, wiring.services()) if step.account == tooling)
+    steps = tuple(step for step in mine if step.stack in there)
     planned = bootstrap.preview(steps, wiring.root, opened)
     bootstrap.apply(planned, wiring.root, opened, wiring.clock, wiring.console.say)
 

@@ -19,12 +19,11 @@ from lockstep.needs import Knowledge, Need
 from lockstep.ports import Clock, Say, StackContent
 
 Opened = Mapping[AccountId, Administrator]
-# What CloudFormation does to a resource, by what is shown of it.
+# What CloudFormation does to a resource, by what is shown of it. One that is removed is in no template any more.
 _OPERATIONS = {
     "add": ("create", "read"),
     "modify": ("read", "update"),
     "replace": ("create", "delete", "read"),
-    "remove": ("delete",),
 }
 
 

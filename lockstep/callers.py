@@ -15,16 +15,19 @@ from lockstep.model import AccountId
 from lockstep.settings import EnvironmentSettings, Settings, Tooling
 
 Caller = tuple[Session, str]
-_PAUSE = 2.0
 
 
 @dataclass(frozen=True)
 class Callers:
-    """Everybody that the person or job with `profile` can become. Each is a session and the ARN that it has."""
+    """Everybody that the person or job with `profile` can become. Each is a session and the ARN that it has.
+
+    `pause` is the time between two tries, in seconds.
+    """
 
     settings: Settings
     reach: Reach
     profile: str | None
+    pause: float = 2.0
 
     @cached_property
     def base(self) -> Caller:
@@ -44,7 +47,7 @@ class Callers:
             except IdentityError:
                 if time.monotonic() >= end:
                     raise
-                time.sleep(_PAUSE)
+                time.sleep(self.pause)
 
     def deployer(self, environment: str) -> Caller:
         """Become an environment's deployer in tooling; who is it already, as in CodeBuild, takes no role."""

@@ -6,7 +6,7 @@ Changes nothing. Looks as whoever asks: what the caller may not see is a check t
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 from lockstep import access, plan, trust
@@ -41,7 +41,8 @@ def of_accounts(
             yield f"stack {step.stack}", partial(_stack, step, root, lambda: overview.stacks)
         else:
             yield f"stack {step.stack}", partial(_stack, step, root, partial(_stacks_of, reader, step.where))
-    expected = access.read(steps, root, settings.region)
+    # Not before it is asked for: a template that cannot be read fails the checks that need it, and no others.
+    expected = cache(partial(access.read, steps, root, settings.region))
     yield "key policy", partial(_key, overview, names, expected)
     for service in services:
         for image in service.images:
@@ -88,23 +89,23 @@ def _stack(step: AccountStack, root: Path, stacks: Callable[[], Stacks]) -> str:
     plan.check_stack(step.stack, step.account, state.status)
     key = state.parameters.get(KEY_ARN, "")
     if differences := account_stacks.differences(step.stack, content(step, root, key)):
-        raise ConfigError(where, f"its {' and its '.join(differences)} differ", "invoke bootstrap --dry-run")
+        raise ConfigError(where, f"not as there: its {' and its '.join(differences)}", "invoke bootstrap --dry-run")
     return f"{state.status}, as in infra/{step.template}"
 
 
-def _key(overview: Overview, names: Names, expected: access.Access) -> str:
+def _key(overview: Overview, names: Names, expected: Callable[[], access.Access]) -> str:
     state = overview.stacks.describe(names.tooling_resources_stack)
     key = state.outputs.get(KEY_ARN) if state else None
     if key is None:
         raise ConfigError("reading the key's policy", "there is no key", "invoke bootstrap")
-    if not access.same(overview.keys.policy(key), expected.resources["AWS::KMS::Key"]):
+    if not access.same(overview.keys.policy(key), expected().resources["AWS::KMS::Key"]):
         answer = "it is not the one that infra/tooling-resources.yaml gives it"
         raise ConfigError("comparing the key's policy", answer, "undo what was changed by hand")
     return "as in infra/tooling-resources.yaml"
 
 
-def _repository(overview: Overview, repository: str, expected: access.Access) -> str:
-    if not access.same(overview.registry.policy(repository), expected.resources[repository]):
+def _repository(overview: Overview, repository: str, expected: Callable[[], access.Access]) -> str:
+    if not access.same(overview.registry.policy(repository), expected().resources[repository]):
         answer = "it is not the one for the environments of the settings"
         raise ConfigError(f"comparing the policy of {repository}", answer, "invoke bootstrap, or undo changes by hand")
     return "for every environment"

@@ -66,14 +66,17 @@ class Asked:
     """What somebody asked to take down, in the words of the task's flags."""
 
     everything: bool = False
-    environment: str = ""
-    service: str = ""
-    branch: str = ""
+    environment: str | None = None
+    service: str | None = None
+    branch: str | None = None
 
 
 def choose(settings: Settings, asked: Asked) -> Scope:
     """Return what is to be taken down; raises ConfigError where nothing was asked for, or too much at once."""
     tried, part = "choosing what to destroy", asked.service or asked.branch
+    if "" in (asked.environment, asked.service, asked.branch):
+        # What a script's unset variable becomes must not widen what goes.
+        raise ConfigError(tried, "a name is empty", "give it, or leave its flag out")
     if asked.everything and (asked.environment or part):
         raise ConfigError(tried, "--all leaves nothing to choose", "give --all alone, or leave it out")
     if not (asked.everything or asked.environment or part):
@@ -81,7 +84,8 @@ def choose(settings: Settings, asked: Asked) -> Scope:
     if asked.environment and not part and len(settings.targets) == 1:
         raise ConfigError(tried, f"{asked.environment} is the only environment", "invoke destroy --all")
     some = (settings.environment(asked.environment).value,) if asked.environment else settings.environments
-    return Scope(some, asked.everything, asked.service, asked.branch, is_everywhere=not asked.environment)
+    wanted = asked.service or "", asked.branch or ""
+    return Scope(some, asked.everything, *wanted, is_everywhere=not asked.environment)
 
 
 def plan(scope: Scope, settings: Settings, opened: Opened) -> tuple[Removal, ...]:
@@ -181,19 +185,24 @@ def _repositories(begin: str, names: Names, opened: Opened) -> Iterator[Removal]
         yield Removal(Kind.REPOSITORY, repository, "tooling", names.tooling)
 
 
+def _files(prefix: str, names: Names, opened: Opened) -> Iterator[Removal]:
+    for bucket in opened[names.tooling].buckets.exist([names.bucket]):
+        yield Removal(Kind.FILES, f"{bucket}/{prefix}", "tooling", names.tooling)
+
+
 def _service_in_tooling(service: str, names: Names, opened: Opened) -> Iterator[Removal]:
     """Yield a service's images, and the records by which its source would still count as built."""
     yield from _repositories(names.repository(service, ""), names, opened)
     yield from _stacks(lambda name: names.is_repository_stack(name, service), "tooling", names.tooling, opened)
     for prefix in (BUILDS_PREFIX, PACKAGES_PREFIX):
-        yield Removal(Kind.FILES, f"{names.bucket}/{prefix}/{service}/", "tooling", names.tooling)
+        yield from _files(f"{prefix}/{service}/", names, opened)
 
 
 def _environment_in_tooling(environment: Environment, names: Names, opened: Opened) -> Iterator[Removal]:
     """Yield what tooling has of one environment; the stacks that name it are updated before its role goes."""
-    files = f"{names.bucket}/{names.environment_prefix(environment.account)}/"
-    yield Removal(Kind.FILES, files, "tooling", names.tooling)
-    yield Removal(Kind.REFERENCES, environment.name, "tooling", names.tooling)
+    yield from _files(f"{names.environment_prefix(environment.account)}/", names, opened)
+    if opened[names.tooling].stacks.describe(names.tooling_resources_stack) is not None:
+        yield Removal(Kind.REFERENCES, environment.name, "tooling", names.tooling)
     deployer = names.deployer_stack(environment.name)
     yield from _stacks(lambda name: name == deployer, "tooling", names.tooling, opened)
 

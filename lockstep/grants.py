@@ -6,13 +6,14 @@ Refuses what would let a service out of its environment: rights over roles and p
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import yaml
 
-from lockstep import policy
+from lockstep import canonical, policy
 from lockstep.errors import ConfigError, did_you_mean
 from lockstep.model import Grants, Statement
 from lockstep.names import partition_of
@@ -24,6 +25,7 @@ SECTIONS = ("Execution", "Boundary")
 STACK, ACCOUNT = "${AWS::StackName}", "${AWS::AccountId}"
 _ELEMENTS = ("Sid", "Action", "Resource", "Condition")
 _ACTION = re.compile(r"[a-z0-9-]+:[A-Za-z0-9]+")
+_API = re.compile(r"arn:(aws[a-z-]*|\$\{AWS::Partition\}):apigateway:")
 _SID = re.compile(r"[A-Za-z0-9]{1,64}")
 # These give rights away. Roles are made with the boundary by the rights that every service has.
 _FORBIDDEN = ("account", "iam", "organizations", "sts")
@@ -48,8 +50,13 @@ def read(text: str, file: str, knowledge: Knowledge) -> Grants:
     """
     try:
         found = yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise ConfigError(f"reading {file}", " ".join(str(error).split())) from error
+    except (yaml.YAMLError, AttributeError, LookupError, ValueError, RecursionError) as error:
+        # PyYAML itself breaks on a tag whose value is no such thing: !!int "".
+        raise _refused(file, " ".join(str(error).split())) from error
+    try:
+        canonical.encode(found)
+    except (ValueError, TypeError, RecursionError) as error:
+        raise _refused(file, "it holds what JSON cannot: a date without quotes, .nan, or a loop") from error
     if not isinstance(found, dict) or not found:
         raise _refused(file, "it is not a mapping", f"give it the sections {' and '.join(SECTIONS)}, or remove it")
     for section in found:
@@ -83,12 +90,12 @@ def _section(given: object, name: str, knowledge: Knowledge) -> Iterator[Stateme
                 raise _refused(place, f"unknown element {element!r}", f"it may have: {', '.join(_ELEMENTS)}")
         if not _SID.fullmatch(str(statement.get("Sid", "x"))):
             raise _refused(place, f"the Sid {statement['Sid']!r} is not 1 to 64 letters and digits")
-        conditions = _conditions(statement.get("Condition", {}), place)
+        conditions, exact = _conditions(statement.get("Condition", {}), place)
         resources = _texts(statement, "Resource", place)
         for resource in resources:
             _check_resource(resource, place)
         for action in _texts(statement, "Action", place):
-            _check_action(action, conditions, place)
+            _check_action(action, exact, place)
             _check_reach(action, resources, conditions, knowledge, place)
         yield statement
 
@@ -100,30 +107,33 @@ def _texts(statement: Mapping[str, Any], element: str, place: str) -> tuple[str,
     return found
 
 
-def _conditions(given: object, place: str) -> frozenset[str]:
-    """Return the keys that a statement's conditions ask for."""
+def _conditions(given: object, place: str) -> tuple[frozenset[str], frozenset[str]]:
+    """Return the keys that a statement's conditions ask for, and those that they give exact values."""
     if not isinstance(given, dict) or not all(isinstance(keys, dict) for keys in given.values()):
         raise _refused(place, "its Condition is not a mapping of operators to keys")
     for operator in given:
         if operator not in policy.OPERATORS:
             known = did_you_mean(str(operator), policy.OPERATORS)
             raise _refused(place, f"unknown condition operator {operator!r}", known or "use StringEquals or ArnLike")
-    return frozenset(key for keys in given.values() for key in keys)
+    return frozenset(key for keys in given.values() for key in keys), frozenset(given.get("StringEquals", {}))
 
 
-def _check_action(action: str, conditions: frozenset[str], place: str) -> None:
+def _check_action(action: str, exact: frozenset[str], place: str) -> None:
     if not _ACTION.fullmatch(action):
         raise _refused(place, f"{action!r} is not one whole action", "name each action, without *")
     if action.partition(":")[0] in _FORBIDDEN:
         wanted = _ALLOWED_OF_IAM.get(action)
         if wanted is None:
             raise _refused(place, f"{action} gives rights away", "leave it to what every service may")
-        if wanted not in conditions:
-            raise _refused(place, f"{action} needs a Condition on {wanted}", "say which service it is for")
+        if wanted not in exact:
+            cure = "say with StringEquals which service it is for"
+            raise _refused(place, f"{action} needs a Condition on {wanted}", cure)
 
 
 def _check_resource(resource: str, place: str) -> None:
-    is_narrow = STACK in resource or ACCOUNT in resource or not ({"*", "?"} & set(resource))
+    # What API Gateway has is this account's in any case: its ARNs name none.
+    is_api = _API.match(resource) is not None
+    is_narrow = is_api or STACK in resource or ACCOUNT in resource or not ({"*", "?"} & set(resource))
     if resource != "*" and not (resource.startswith("arn:") and is_narrow):
         cure = f"name the stack with {STACK}, or this account with {ACCOUNT}"
         raise _refused(place, f"{resource!r} is neither an ARN of the service's own nor an exact one", cure)
@@ -140,7 +150,9 @@ def _check_reach(
     if action == "iam:PassRole" and not all(f":role/{STACK}-" in resource for resource in resources):
         raise _refused(place, "iam:PassRole is for the service's own roles", f"name them role/{STACK}-*")
     if forms and "*" in resources and not conditions:
-        raise _refused(place, f"{action} on every resource", f"name what it is for, like {forms[0]}")
+        like = forms[0].replace("${Account}", ACCOUNT).replace("${Partition}", "${AWS::Partition}")
+        like = like.replace("${Region}", "${AWS::Region}").replace(".*", f"{STACK}-*")
+        raise _refused(place, f"{action} on every resource", f"name what it is for, like {like}")
 
 
 def _filled(value: Any, values: Mapping[str, str]) -> Any:  # noqa: ANN401 - any value of a statement
@@ -148,7 +160,8 @@ def _filled(value: Any, values: Mapping[str, str]) -> Any:  # noqa: ANN401 - any
         return {key: _filled(item, values) for key, item in value.items()}
     if isinstance(value, list):
         return [_filled(item, values) for item in value]
-    text = str(value)
+    # IAM writes true, and Python True.
+    text = json.dumps(value) if isinstance(value, bool) else str(value)
     for placeholder, filled in values.items():
         text = text.replace(placeholder, filled)
     return text

@@ -1,13 +1,14 @@
 """Resolves a template's intrinsic functions, as far as that can be done before anything is made. Pure.
 
-What only AWS can tell, such as the random end of a generated name, is a `*` in what comes out. Refuses nothing that
-CloudFormation would take: what it does not know stays as it is.
+What only AWS can tell, such as the random end of a generated name or what another stack exports, is a `*` in what
+comes out. Refuses nothing that CloudFormation would take; resources that a loop makes, Fn::ForEach, are left out.
 https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference.html
 """
 
 from __future__ import annotations
 
 import base64
+import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -29,6 +30,7 @@ _NAMED: dict[str, tuple[str, str]] = {
     "AWS::IAM::Role": ("RoleName", "iam::{account}:role/{name}"),
     "AWS::KMS::Key": ("", "kms:{region}:{account}:key/*"),
     "AWS::Lambda::Function": ("FunctionName", "lambda:{region}:{account}:function:{name}"),
+    "AWS::Lambda::LayerVersion": ("LayerName", "lambda:{region}:{account}:layer:{name}:*"),
     "AWS::Logs::LogGroup": ("LogGroupName", "logs:{region}:{account}:log-group:{name}:*"),
     "AWS::S3::Bucket": ("BucketName", "s3:::{name}"),
     "AWS::SNS::Topic": ("TopicName", "sns:{region}:{account}:{name}"),
@@ -36,7 +38,17 @@ _NAMED: dict[str, tuple[str, str]] = {
     "AWS::StepFunctions::StateMachine": ("StateMachineName", "states:{region}:{account}:stateMachine:{name}"),
 }  # fmt: skip
 # Types whose Ref is not their name: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/
-_REF_IS_ARN = frozenset({"AWS::IAM::ManagedPolicy", "AWS::SNS::Topic", "AWS::StepFunctions::StateMachine"})
+_REF_IS_ARN = frozenset(
+    {
+        "AWS::IAM::ManagedPolicy", "AWS::Lambda::LayerVersion", "AWS::SNS::Topic", "AWS::StepFunctions::StateMachine",
+    }
+)  # fmt: skip
+# Types whose names take no capital letters, so those that CloudFormation generates have none.
+_SMALL = frozenset({"AWS::ECR::Repository", "AWS::S3::Bucket"})
+# A parameter of such a type holds the name of a value, which is looked up when the stack is made.
+_LOOKED_UP = "AWS::SSM::Parameter::Value"
+# What a template that CloudFormation refuses can end in, here where nothing is refused.
+_BROKEN = (IndexError, KeyError, RecursionError, TypeError, ValueError)
 
 
 class _Nothing:
@@ -59,24 +71,36 @@ class Stack:
 def resources(template: Mapping[str, Any], stack: Stack) -> dict[str, dict[str, Any]]:
     """Return the template's resources as they would be made: resolved, those whose condition is false left out."""
     resolver = _Resolver(template, stack)
-    made = {name: body for name, body in resolver.resources.items() if resolver.is_made(body)}
-    return {name: resolver.resolve(body) for name, body in made.items()}
+    made = {name: resolver.resolve(body) for name, body in resolver.resources.items() if resolver.is_made(body)}
+    # A macro can stand for all the properties of a resource.
+    return {n: {**body, "Properties": {}} if body.get("Properties") == UNKNOWN else body for n, body in made.items()}
 
 
-def split_lists(template: Mapping[str, Any], parameters: Mapping[str, str]) -> dict[str, Any]:
-    """Return parameters as Ref gives them: the value of a list parameter as the list that its text stands for."""
+def split_lists(template: Mapping[str, Any], parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return parameters as Ref gives them: the value of a list parameter as the list that its text stands for.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/parameters-section-structure.html: "space trimmed"
+    """
     declared = template.get("Parameters") or {}
+    kinds = {name: str((declared.get(name) or {}).get("Type")) for name in parameters}
+    values = {name: UNKNOWN if kinds[name].startswith(_LOOKED_UP) else text for name, text in parameters.items()}
     return {
-        name: value.split(",") if "List" in str((declared.get(name) or {}).get("Type")) else value
-        for name, value in parameters.items()
+        name: [item.strip() for item in str(value).split(",")] if "List" in kinds[name] else value
+        for name, value in values.items()
     }
 
 
 def physical_name(kind: str, logical_id: str, properties: Properties, stack: str) -> str:
-    """Return what a resource is called: the name that its properties give, else the generated one, a `*` at its end."""
+    """Return what a resource is called: the name that its properties give, else the generated one."""
     key = _NAMED.get(kind, ("", ""))[0]
     named = properties.get(key) if key else None
-    return str(named) if named else f"{stack}-{logical_id}-{UNKNOWN}"
+    return str(named) if named else generated_name(kind, logical_id, stack)
+
+
+def generated_name(kind: str, logical_id: str, stack: str) -> str:
+    """Return the name that CloudFormation gives a resource which has none of its own, a `*` at its end."""
+    name = f"{stack}-{logical_id}-{UNKNOWN}"
+    return name.lower() if kind in _SMALL else name
 
 
 def arn(kind: str, name: str, account: str, region: str) -> str:
@@ -93,8 +117,10 @@ class _Resolver:
     def __init__(self, template: Mapping[str, Any], stack: Stack) -> None:
         self.template = template
         self.stack = stack
-        self.resources: Mapping[str, Any] = template["Resources"]
-        defaults = {n: body["Default"] for n, body in (template.get("Parameters") or {}).items() if "Default" in body}
+        bodies: Mapping[str, Any] = template["Resources"]
+        self.resources = {n: body for n, body in bodies.items() if isinstance(body, Mapping) and "Type" in body}
+        declared = template.get("Parameters") or {}
+        defaults = {name: body["Default"] for name, body in declared.items() if "Default" in (body or {})}
         partition = partition_of(stack.region)
         here = f"arn:{partition}:cloudformation:{stack.region}:{stack.account}"
         pseudo = {
@@ -113,15 +139,18 @@ class _Resolver:
             "Fn::FindInMap": self._find,
             "Fn::GetAtt": self._attribute,
             "Fn::If": lambda given: self.resolve(given[1] if self.holds({"Condition": given[0]}) else given[2]),
-            "Fn::Join": lambda given: str(given[0]).join(str(part) for part in self.resolve(given[1])),
+            "Fn::Join": lambda given: str(given[0]).join(str(_text(part)) for part in self.resolve(given[1])),
             "Fn::Select": lambda given: self.resolve(given[1])[int(self.resolve(given[0]))],
             "Fn::Split": lambda given: str(self.resolve(given[1])).split(given[0]),
             "Fn::Sub": self._sub,
         }
 
     def is_made(self, body: Mapping[str, Any]) -> bool:
-        """Does a resource's condition hold?"""
-        return "Condition" not in body or self.holds({"Condition": body["Condition"]})
+        """Does a resource's condition hold? In doubt it does."""
+        try:
+            return "Condition" not in body or self.holds({"Condition": body["Condition"]})
+        except _BROKEN:
+            return True
 
     def resolve(self, value: Any) -> Any:  # noqa: ANN401 - any value of a template
         """Return a value with its functions replaced by what they give."""
@@ -129,10 +158,10 @@ class _Resolver:
             return [found for item in value if (found := self.resolve(item)) is not _NOTHING]
         if not isinstance(value, Mapping):
             return value
-        if len(value) == 1 and (name := next(iter(value))) in self.functions:
+        if len(value) == 1 and ((name := next(iter(value))) in self.functions or str(name).startswith("Fn::")):
             try:
                 return self.functions[name](value[name])
-            except (IndexError, KeyError, TypeError, ValueError):
+            except _BROKEN:
                 return UNKNOWN
         return {key: found for key, item in value.items() if (found := self.resolve(item)) is not _NOTHING}
 
@@ -144,7 +173,7 @@ class _Resolver:
         if name == "Condition":
             return self.holds((self.template.get("Conditions") or {})[given])
         if name == "Fn::Equals":
-            return bool(self.resolve(given[0]) == self.resolve(given[1]))
+            return bool(_text(self.resolve(given[0])) == _text(self.resolve(given[1])))
         if name == "Fn::Not":
             return not self.holds(given[0])
         return (all if name == "Fn::And" else any)(self.holds(item) for item in given)
@@ -186,8 +215,13 @@ class _Resolver:
             if literal:
                 return "${" + name + "}"
             if name in own:
-                return str(self.resolve(own[name]))
+                return str(_text(self.resolve(own[name])))
             resolved = self._attribute(name) if "." in name else self.resolve({"Ref": name})
-            return str(resolved)
+            return str(_text(resolved))
 
         return _VARIABLE.sub(value, text)
+
+
+def _text(value: Any) -> Any:  # noqa: ANN401 - any value of a template
+    """Return a number, or true and false, as the text that CloudFormation takes it for."""
+    return json.dumps(value) if isinstance(value, bool | int | float) else value

@@ -132,6 +132,10 @@ _COMES_WITH: dict[str, str] = {
     "iam:PassRole": "(?i).*(role|credentials).*",
     "s3:GetObject(Version)?": "(S3)?Bucket",
 }
+# What these are known by, AWS chooses: no name tells beforehand which one it is.
+_NUMBERED = frozenset({"AWS::Cognito::UserPool", "AWS::KMS::Key", "AWS::Lambda::EventSourceMapping"})
+# Services that a role is passed to under another name than their actions have.
+_PASSED_TO = {"ecs": "ecs-tasks"}
 # Below which collection of API Gateway a resource type lies, by its second part and the start of its third.
 _COLLECTIONS = (
     (r"AWS::ApiGateway::UsagePlan\w*", "usageplans"),
@@ -173,31 +177,35 @@ def of_resource(
 ) -> tuple[Need, ...]:
     """Return what CloudFormation needs for some operations on one resource; nothing where no schema says it."""
     handlers = knowledge.handlers(kind)
-    own = _own_service(handlers)
+    own = _own_service(kind, handlers)
+    is_blind = any(key.lower().endswith("name") and str(value).startswith(UNKNOWN) for key, value in properties.items())
     found: list[Need] = []
     for action in dict.fromkeys(action for operation in operations for action in handlers.get(operation, ())):
         forms = knowledge.arn_forms(action)
         # Schemas also name what IAM does not know, such as s3:REST.PUT.OBJECT.
         if forms is not None:
-            certain = _is_certain(action, own, kind, properties)
-            context = _context(action, kind, properties, stack)
-            resources = _resources(action, forms, kind, logical_id, properties, stack)
-            found += [Need(action, resource, logical_id, context, certain) for resource in resources]
+            certain = not is_blind and _is_certain(action, own, kind, properties)
+            context = _context(action, own, kind, properties, stack)
+            for resource in _resources(action, forms, kind, logical_id, properties, stack):
+                is_told = resource != UNKNOWN or not forms
+                found.append(Need(action, resource, logical_id, context, certain and is_told))
     if {"create", "update"} & set(operations):
         found += [Need(action, arn, logical_id) for arn in _images(properties, stack, images_in) for action in PULL]
     return tuple(found)
 
 
-def _own_service(handlers: Mapping[str, tuple[str, ...]]) -> str:
-    """Return the IAM prefix of a type's own service: that of most of its actions."""
+def _own_service(kind: str, handlers: Mapping[str, tuple[str, ...]]) -> str:
+    """Return the IAM prefix of a type's own service: the one called like it, or that of most of its actions."""
     prefixes = Counter(action.partition(":")[0] for actions in handlers.values() for action in actions)
-    return prefixes.most_common(1)[0][0] if prefixes else ""
+    named, many = kind.partition("::")[2].partition("::")[0].lower(), [prefix for prefix, _ in prefixes.most_common()]
+    shared = {pattern.partition(":")[0] for pattern in _COMES_WITH}
+    return next((prefix for prefix in (named, *(p for p in many if p not in shared), *many) if prefix in prefixes), "")
 
 
 def _is_certain(action: str, own: str, kind: str, properties: Properties) -> bool:
     for pattern, wanted in _ONLY_WITH.get(kind, {}).items():
         if re.fullmatch(pattern, action):
-            return _find(properties, wanted) != []
+            return any(value not in ([], {}) for value in _find(properties, wanted))
     if action.partition(":")[0] == own:
         return True
     for pattern, wanted in _COMES_WITH.items():
@@ -259,15 +267,22 @@ def _named(forms: tuple[str, ...], kind: str, logical_id: str, properties: Prope
     """Return an ARN of the form that fits the type best, with the name that its properties give."""
     noun = kind.rpartition("::")[2].lower()
     nouns = {form: re.split("[:/]", form.removesuffix(".*").rstrip(":/"))[-1].replace("-", "") for form in forms}
-    form = next((form for form in forms if nouns[form].lower() == noun), forms[0])
+    values = {"Partition": partition_of(stack.region), "Region": stack.region, "Account": stack.account}
+    starts = {
+        form: re.sub(r"\$\{(\w+)\}", lambda found: values.get(found[1], UNKNOWN), form.removesuffix(".*"))
+        for form in forms
+    }
+    known = intrinsics.arn(kind, UNKNOWN, stack.account, stack.region)
+    named_so = (form for form in forms if nouns[form].lower() == noun)
+    form = next((form for form in forms if known.startswith(starts[form])), None) or next(named_so, forms[0])
     keys = {f"{nouns[form]}name".lower(): 0, f"{noun}name": 1, "name": 2}
     named = sorted((keys[key.lower()], str(value)) for key, value in properties.items() if key.lower() in keys)
-    name = named[0][1] if named else f"{stack.name}-{logical_id}-{UNKNOWN}"
+    name = named[0][1] if named else intrinsics.generated_name(kind, logical_id, stack.name)
+    if kind in _NUMBERED:
+        name = UNKNOWN
     if name.startswith("arn:"):
         return name
-    values = {"Partition": partition_of(stack.region), "Region": stack.region, "Account": stack.account}
-    start = re.sub(r"\$\{(\w+)\}", lambda found: values.get(found[1], UNKNOWN), form.removesuffix(".*"))
-    return start + name.removeprefix("/") if start.endswith("/") else start + name
+    return starts[form] + name.removeprefix("/") if starts[form].endswith("/") else starts[form] + name
 
 
 def _object(properties: Properties, stack: Stack) -> str:
@@ -295,22 +310,20 @@ def _images(properties: Properties, stack: Stack, images_in: str) -> Iterator[st
     """
     code = properties.get("Code")
     uri = code.get("ImageUri") if isinstance(code, Mapping) else None
-    if uri:
-        repository = str(uri).partition("@")[0].partition("/")[2].partition(":")[0]
+    repository = str(uri).partition("@")[0].partition("/")[2].partition(":")[0]
+    if repository:
         yield f"arn:{partition_of(stack.region)}:ecr:{stack.region}:{images_in}:repository/{repository}"
 
 
-def _context(action: str, kind: str, properties: Properties, stack: Stack) -> tuple[tuple[str, str], ...]:
+def _context(action: str, own: str, kind: str, properties: Properties, stack: Stack) -> tuple[tuple[str, str], ...]:
     """Return the condition keys that policies here ask for, as the request would have them."""
     service = action.partition(":")[0]
     if action == "iam:PassRole":
-        passed_to = {"ApiGatewayV2": "apigateway", "StepFunctions": "states"}.get(
-            kind.split("::")[1], kind.split("::")[1]
-        )
-        return (("iam:PassedToService", f"{passed_to.lower()}.amazonaws.com"),)
+        return (("iam:PassedToService", f"{_PASSED_TO.get(own, own)}.amazonaws.com"),)
     if service == "iam" and properties.get("PermissionsBoundary"):
         return (("iam:PermissionsBoundary", str(properties["PermissionsBoundary"])),)
     if kind == "AWS::Lambda::EventSourceMapping":
         name = str(properties.get("FunctionName", UNKNOWN))
-        return (("lambda:FunctionArn", intrinsics.arn("AWS::Lambda::Function", name, stack.account, stack.region)),)
+        of = intrinsics.arn("AWS::Lambda::Function", name, stack.account, stack.region)
+        return (("lambda:FunctionArn", name if name.startswith("arn:") else of),)
     return ()

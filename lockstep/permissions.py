@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from lockstep import grants, intrinsics, making, needs, policy, transform
@@ -44,9 +44,9 @@ def fit(
 ) -> Fit:
     """Return how a service fits; raises ConfigError for a template that SAM cannot translate."""
     file = f"services/{service}/template.yaml"
-    texts = {name: str(value) for name, value in stack.parameters.items()}
     code = {"Bucket": names.bucket, "Key": "artifacts/code"}
-    plain = transform.plain(template, texts, stack.region, file, code)
+    plain = transform.plain(template, stack.parameters, stack.region, file, code)
+    stack = _with_lists(stack, plain)
     found = needs.of_template(plain, stack, knowledge, names.tooling)
     beyond = tuple(dict.fromkeys(_beyond(plain, stack, boundary)))
     return Fit(service, StackName(stack.name), missing(execution, found), beyond, found)
@@ -62,7 +62,8 @@ def unused(execution: Identity, fits: Iterable[Fit]) -> tuple[str, ...]:
     taken = {need.action.lower() for one in fits for need in one.needed}
     # CloudFormation asks for this one itself, for a template that has a transform.
     taken.add("cloudformation:createchangeset")
-    return tuple(action for action in policy.actions(execution.policies) if action.lower() not in taken)
+    allowed = policy.actions(execution.policies)
+    return tuple(one for one in allowed if not any(policy.matches(action, one, is_action=True) for action in taken))
 
 
 def suggestion(one: Fit, stack: Stack) -> dict[str, Any]:
@@ -98,8 +99,8 @@ def check(steps: Plan, store: Store, policies: Policies, knowledge: Knowledge, n
     for step in changing:
         template = json.loads(making.read_template(store, step.build))
         stack = Stack(step.stack, environment.account, environment.region, dict(step.parameters))
-        plain = transform.plain(template, dict(step.parameters), stack.region, f"the template of {step.service}")
-        refused = missing(execution, needs.of_template(plain, stack, knowledge, names.tooling))
+        plain = transform.plain(template, stack.parameters, stack.region, f"services/{step.service}/template.yaml")
+        refused = missing(execution, needs.of_template(plain, _with_lists(stack, plain), knowledge, names.tooling))
         if refused:
             actions = ", ".join(dict.fromkeys(need.action for need in refused))
             raise IdentityError(
@@ -107,6 +108,11 @@ def check(steps: Plan, store: Store, policies: Policies, knowledge: Knowledge, n
                 f"it may not: {actions}; nothing was changed",
                 f"invoke permissions --env {environment.name} --service {step.service}",
             )
+
+
+def _with_lists(stack: Stack, template: Template) -> Stack:
+    """Return a stack whose parameters, given as text, are what they are for its template."""
+    return replace(stack, parameters=intrinsics.split_lists(template, stack.parameters))
 
 
 def _allows(execution: Identity, need: Need) -> bool:

@@ -72,7 +72,7 @@ class Identity:
         """May this principal do it, its own policies and those of the resource, which is `owner`'s, taken together?
 
         Within one account one of the two has to allow it, across accounts both. In a resource's policy a statement
-        that names an account leaves it to that account's own policies.
+        that names an account leaves it to that account's own policies; one for everybody leaves nothing to them.
         """
         mine = self.decide(request)
         if resource_policy is None or mine is Decision.DENIED:
@@ -165,9 +165,11 @@ def _applies(statement: Mapping[str, Any], request: Request, *, with_principals:
 
 def _covers(statement: Mapping[str, Any], element: str, is_like: Callable[[str], bool]) -> bool:
     """Does an element, or the Not form of it, cover the request? A trust policy has no resource: it is its role's."""
-    if f"Not{element}" in statement:
-        return not any(is_like(pattern) for pattern in listed(statement[f"Not{element}"]))
-    return any(is_like(pattern) for pattern in listed(statement.get(element, "*")))
+    is_not = f"Not{element}" in statement
+    patterns = listed(statement[f"Not{element}"] if is_not else statement.get(element, "*"))
+    # Each of them is looked at: a variable without a value counts wherever in the list it stands.
+    found = [is_like(pattern) for pattern in patterns]
+    return any(found) is not is_not
 
 
 def _principals(statement: Mapping[str, Any], request: Request) -> Iterator[str]:
@@ -185,9 +187,12 @@ def _principals(statement: Mapping[str, Any], request: Request) -> Iterator[str]
 
 
 def _names(policy: Document, request: Request) -> bool:
-    """Does a resource's policy name the principal itself, and not only its account, where it allows the request?"""
+    """Does a resource's policy name the principal itself, or everybody, and not only its account, where it allows it?
+
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html
+    """
     return any(
-        request.principal in _principals(statement, request)
+        {request.principal, "*"} & {*_principals(statement, request)}
         for statement in statements(policy)
         if statement["Effect"] == "Allow" and _applies(statement, request, with_principals=True)
     )
@@ -209,6 +214,15 @@ def _equal(actual: str, wanted: str) -> bool:
     return actual == wanted
 
 
+def _like_arn(actual: str, wanted: str) -> bool:
+    """Compare ARNs part by part: no `*` reaches over a colon but in the last part.
+
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html
+    """
+    mine, theirs = actual.split(":", 5), wanted.split(":", 5)
+    return len(mine) == len(theirs) == 6 and all(map(matches, mine, theirs))
+
+
 def _same_bool(actual: str, wanted: str) -> bool:
     return actual.lower() == wanted.lower()
 
@@ -216,8 +230,8 @@ def _same_bool(actual: str, wanted: str) -> bool:
 _LIKE: dict[str, Callable[[str, str], bool]] = {
     "StringEquals": _equal,
     "StringLike": matches,
-    "ArnEquals": matches,
-    "ArnLike": matches,
+    "ArnEquals": _like_arn,
+    "ArnLike": _like_arn,
     "Bool": _same_bool,
 }
 _UNLIKE = {operator.replace("Equals", "NotEquals").replace("Like", "NotLike"): like for operator, like in _LIKE.items()}
@@ -237,7 +251,8 @@ def _holds(operator: str, actual: str | None, wanted: tuple[Any, ...], request: 
         raise LockstepError(f"judging a policy that has the condition operator {operator}", "it is not known here")
     if operator == "Null":
         return (actual is None) == (str(wanted[0]).lower() == "true")
+    texts = [_filled(str(text), request) for text in wanted]
     if operator in _LIKE:
         # A key that is not in the request matches nothing.
-        return actual is not None and any(_LIKE[operator](actual, _filled(str(text), request)) for text in wanted)
-    return actual is None or not any(_UNLIKE[operator](actual, _filled(str(text), request)) for text in wanted)
+        return actual is not None and any(_LIKE[operator](actual, text) for text in texts)
+    return actual is None or not any(_UNLIKE[operator](actual, text) for text in texts)

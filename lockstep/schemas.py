@@ -47,13 +47,13 @@ class Schemas:
     def handlers(self, kind: str) -> dict[str, tuple[str, ...]]:
         """Return by operation which actions a resource type may take; empty for a type whose schema does not say.
 
-        The operations are create, read, update, delete and list.
+        The operations are create, read, update, delete, list, and tag for what tags a resource at any time.
         https://docs.aws.amazon.com/cloudformation-cli/latest/userguide/resource-type-schema.html
         """
         if kind not in self._index:
             return {}
         schema = json.loads((self.folder / _SCHEMAS / f"{self._index[kind]}.json").read_text(encoding="utf-8"))
-        handlers = schema.get("handlers") or {}
+        handlers = {**(schema.get("handlers") or {}), "tag": schema.get("tagging") or {}}
         return {operation: tuple(handler.get("permissions", ())) for operation, handler in handlers.items()}
 
     def arn_forms(self, action: str) -> tuple[str, ...] | None:

@@ -58,7 +58,7 @@ def look(settings: Settings, identity: Identity, accounts: Collection[str]) -> I
 
 def short(arn: str) -> str:
     """Return how people call a role or a user: its name, of a session that of its role."""
-    return policy.role_of(arn).rpartition("/")[2] or arn
+    return policy.role_of(arn).rpartition("/")[2]
 
 
 def _is_listed(me: str, listed: tuple[str, ...]) -> bool:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lockstep.aws.session import Session
 from lockstep.errors import IdentityError
-
-_PAUSE = 2.0
 
 
 @dataclass(frozen=True)
 class Identity:
     """A caller in an account. A role that was just made can take some seconds to be known: `patience` of them.
+
+    `pause` is the time between two tries, in seconds.
 
     https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_general.html: "changes are not immediately visible"
     """
@@ -21,6 +21,7 @@ class Identity:
     session: Session
     caller: str
     patience: float = 0.0
+    pause: float = 2.0
 
     def refusal(self, role: str, *, hoped: bool) -> str:
         """Try to take a role and say why that was refused, nothing where it was not; where hoped for, for a while."""
@@ -31,11 +32,11 @@ class Identity:
             except IdentityError as error:
                 if time.monotonic() >= end:
                     return error.answer
-                time.sleep(_PAUSE)
+                time.sleep(self.pause)
             else:
                 return ""
 
     def become(self, role: str) -> Identity:
         """Take a role; raises IdentityError."""
         session = self.session.assume(role, self.caller, "invoke bootstrap")
-        return Identity(session, session.caller(f"taking {role}")[1], self.patience)
+        return replace(self, session=session, caller=session.caller(f"taking {role}")[1])

@@ -41,10 +41,12 @@ STUCK = {
     "UPDATE_FAILED": _ROLL_BACK,
     "UPDATE_ROLLBACK_FAILED": _CONTINUE,
 }
-# What the second of two runs is told, whose change set the first has made void.
+# What the second of two runs is told, whose change set the first has made void, or made before it.
 _LATE = ("InvalidChangeSetStatus", "ChangeSetNotFound")
+_TAKEN = ("can not be updated", "already exists")
 _Waiter = Literal["stack_create_complete", "stack_update_complete", "stack_delete_complete"]
 _EMPTY = ("didn't contain changes", "No updates are to be performed")
+_ACTIONS = {"Add": "add", "Modify": "modify", "Remove": "remove"}
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,9 @@ class AccountStacks(Stacks):
         goes = {
             logical_id
             for logical_id, body in resources.items()
-            if body.get("Type") == "AWS::S3::Bucket" and body.get("DeletionPolicy", "Delete") == "Delete"
+            # A loop is a list.
+            if isinstance(body, dict)
+            and (body.get("Type"), body.get("DeletionPolicy", "Delete")) == ("AWS::S3::Bucket", "Delete")
         }
         return tuple(bucket for logical_id, bucket in state.resources.items() if logical_id in goes and bucket)
 
@@ -220,6 +224,8 @@ class AccountStacks(Stacks):
             reason, now = self.first_failure(stack), self.describe(stack)
             if now is not None and now.status in STUCK:
                 raise StackError(tried, f"{reason}; it is {now.status}", STUCK[now.status]) from error
+            if now is not None and now.status.endswith("_IN_PROGRESS"):
+                raise DeployError(tried, f"the stack goes on: {now.status}", "wait, then repeat") from error
             raise DeployError(tried, reason, "mend the cause, then repeat") from error
 
     def first_failure(self, stack: StackName) -> str:
@@ -241,8 +247,8 @@ class AccountStacks(Stacks):
 
 
 def _change(told: ResourceChangeTypeDef) -> ResourceChange:
-    """Return one change as people are shown it; a replacement that AWS is not sure of counts as one."""
-    action = told["Action"].lower()
+    """Return one change as people are shown it; what AWS is not sure of, such as Dynamic, counts as a replacement."""
+    action = _ACTIONS.get(told["Action"], "replace")
     if action == "modify" and told.get("Replacement") in {"True", "Conditional"}:
         action = "replace"
     targets = (detail.get("Target", {}) for detail in told.get("Details", []))
@@ -256,6 +262,6 @@ def _alone(tried: str) -> Iterator[None]:
     try:
         yield
     except ClientError as error:
-        if code_of(error).startswith(_LATE) or "can not be updated" in str(error):
+        if code_of(error).startswith(_LATE) or any(text in str(error) for text in _TAKEN):
             raise BusyError(tried, str(error), "try again when the other run is done") from error
         raise

@@ -8,7 +8,9 @@ the provider schemas lie from LOCKSTEP_SCHEMAS.
 
 from __future__ import annotations
 
+import os
 import sys
+from pathlib import Path
 
 
 def main() -> None:
@@ -16,7 +18,7 @@ def main() -> None:
     from lockstep.sandbox import mends
 
     try:
-        mends.apply()
+        mends.apply(Path(os.environ["LOCKSTEP_SCHEMAS"]))
     except mends.MendError as misfit:
         sys.exit(f"error: {misfit}")
     import ministack.app

@@ -1,7 +1,7 @@
 """The mend of what limits a stack: who may give it which role, and what that role may then make.
 
-Which actions a resource takes is what `lockstep/needs.py` says, the same that a deployment is checked by before. The
-provider schemas lie where LOCKSTEP_SCHEMAS says. AWS pages are named by their last part.
+Which actions a resource takes is what `lockstep/needs.py` says, the same that a deployment is checked by before. AWS
+pages are named by their last part.
 """
 
 # MiniStack ships no types: what comes from it, and what takes its functions' places, is Any.
@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import functools
 import json
-import os
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -64,16 +64,23 @@ def _is_trusting(role: str) -> bool:
     return policy.service_may(_CLOUDFORMATION, "sts:AssumeRole", role, document, {})
 
 
-def execution_roles_are_limits() -> None:
+def execution_roles_are_limits(schemas: Path) -> None:
     """What a stack makes is made with its role's rights, or else with its caller's (using-iam-servicerole).
 
-    MiniStack makes everything for everybody. Each action that CloudFormation would take is judged before; where one
-    is refused, the resource fails with the words of AWS. An account's root may everything.
+    MiniStack makes everything for everybody. Each action that CloudFormation would take, by the provider schemas in a
+    folder, is judged before; where one is refused, the resource fails with the words of AWS. A root may everything.
     """
+
+    @functools.cache
+    def knowledge(region: str) -> Schemas:
+        return Schemas(schemas, region)
+
+    def check(kind: str, logical_id: str, props: Any, stack: str, operations: tuple[str, ...]) -> None:
+        _check(kind, logical_id, props, Stack(stack, seams.account(), seams.region()), knowledge, operations)
 
     def wrap_create(original: Any) -> Any:
         def create(resource_type: str, logical_id: str, props: Any, stack_name: str) -> Any:
-            _check(resource_type, logical_id, props, stack_name, ("create", "read"))
+            check(resource_type, logical_id, props, stack_name, ("create", "read"))
             return original(resource_type, logical_id, props, stack_name)
 
         return create
@@ -81,7 +88,7 @@ def execution_roles_are_limits() -> None:
     def wrap_update(original: Any) -> Any:
         def update(resource_type: str, physical_id: str, old: Any, new: Any, stack_name: str, *rest: Any) -> Any:
             if old != new:
-                _check(resource_type, str(rest[0] if rest else physical_id), new, stack_name, ("read", "update"))
+                check(resource_type, str(rest[0] if rest else physical_id), new, stack_name, ("read", "update"))
             return original(resource_type, physical_id, old, new, stack_name, *rest)
 
         return update
@@ -89,7 +96,7 @@ def execution_roles_are_limits() -> None:
     def wrap_delete(original: Any) -> Any:
         def delete(resource_type: str, physical_id: str, props: Any, *named: Any) -> Any:
             stack_name, logical_id = named or (None, None)
-            _check(resource_type, str(logical_id or physical_id), props, str(stack_name or physical_id), ("delete",))
+            check(resource_type, str(logical_id or physical_id), props, str(stack_name or physical_id), ("delete",))
             return original(resource_type, physical_id, props, *named)
 
         return delete
@@ -101,16 +108,20 @@ def execution_roles_are_limits() -> None:
     seams.replace(module, "_delete_resource(resource_type, physical_id, props, stack_name, logical_id)", wrap_delete)
 
 
-def _check(kind: str, logical_id: str, props: Any, stack: str, operations: tuple[str, ...]) -> None:
+def _check(
+    kind: str,
+    logical_id: str,
+    props: Any,
+    where: Stack,
+    knowledge: Callable[[str], Schemas],
+    operations: tuple[str, ...],
+) -> None:
     """Raise NotAuthorized where whoever makes a stack's resources may not take one of the actions that it takes."""
     maker = seams.creator()
     if maker.policies is None:
         return
-    where = Stack(stack, seams.account(), seams.region())
     # Whether an image may be pulled is judged where the function is made: its registry has no account in its name.
-    found = needs.of_resource(
-        kind, logical_id, _without_image(props), where, _knowledge(seams.region()), "", operations
-    )
+    found = needs.of_resource(kind, logical_id, _without_image(props), where, knowledge(where.region), "", operations)
     for need in found:
         if need.certain and not seams.may(maker, need.action, need.resource, "", where.account, dict(need.context)):
             raise NotAuthorized(_refusal(maker.arn, need))
@@ -129,8 +140,3 @@ def _refusal(arn: str, need: Need) -> str:
         f"{resource} because no identity-based policy allows the {need.action} action (Service: {service}, "
         f'Status Code: 403, Request ID: {uuid.uuid4()})" (RequestToken: {uuid.uuid4()}, HandlerErrorCode: AccessDenied)'
     )
-
-
-@functools.cache
-def _knowledge(region: str) -> Schemas:
-    return Schemas(Path(os.environ["LOCKSTEP_SCHEMAS"]), region)

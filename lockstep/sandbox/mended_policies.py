@@ -10,12 +10,23 @@ mend of the transport says why it does not. AWS pages are named by their last pa
 from __future__ import annotations
 
 import ipaddress
+import json
 import re
 from dataclasses import replace as copy_with
 from typing import Any
 
+from lockstep import policy
 from lockstep.sandbox import seams
 
+SOURCE_HEADER = "x-lockstep-source-arn"
+# The actions on roles whose requests carry a boundary, the new one or the one that the role has.
+_BOUNDED = frozenset(
+    f"iam:{name}"
+    for name in (
+        "AttachRolePolicy", "CreateRole", "DeleteRolePermissionsBoundary", "DeleteRolePolicy", "DetachRolePolicy",
+        "PutRolePermissionsBoundary", "PutRolePolicy",
+    )
+)  # fmt: skip
 _VARIABLE = re.compile(r"\$\{([^},]+?)\s*(?:,\s*'([^']*)'\s*)?\}")
 
 
@@ -31,10 +42,47 @@ def remember_the_caller() -> None:
             original(method, path, query, headers, **handshake)
             sent = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in headers}
             seams.ACCESS_KEY.set(seams.used("core.router", "extract_access_key_id")(sent, query))
+            seams.SOURCE_ARN.set(sent.get(SOURCE_HEADER, ""))
 
         return pin
 
     seams.replace("app", "pin_signed_request(method, raw_path, query_params, raw_headers, handshake)", wrap)
+
+
+def services_name_their_source() -> None:
+    """A service takes a role for a resource of its own, which a trust policy may ask for (confused-deputy).
+
+    MiniStack takes an account's root for every service, and for no resource; AWS refuses a root every role. Here a
+    root takes a service's role only as that service: with the ARN of the resource in the header SOURCE_HEADER, which
+    is `aws:SourceArn` then. A pipeline that runs in the sandbox becomes its projects' roles so.
+    """
+
+    def wrap(original: Any) -> Any:
+        def evaluate(trust_doc: Any, caller_arn: str, ctx: Any = None) -> bool:
+            if not caller_arn.endswith(":root") or ctx is None:
+                return bool(original(trust_doc, caller_arn, ctx))
+            source = seams.SOURCE_ARN.get()
+            service = f"{source.split(':')[2]}.amazonaws.com" if source else ""
+            keys = {"aws:sourcearn": source, "aws:sourceaccount": source.split(":")[4]} if source else {}
+            trust = json.loads(trust_doc) if isinstance(trust_doc, str) else trust_doc
+            statements = [_as_root(statement, service, caller_arn) for statement in policy.statements(trust)]
+            asked = copy_with(ctx, service_context={**(ctx.service_context or {}), **keys})
+            return bool(original({**trust, "Statement": statements}, caller_arn, asked))
+
+        return evaluate
+
+    seams.replace("core.iam_evaluator", "evaluate_trust_policy(trust_doc, caller_arn, ctx)", wrap)
+
+
+def _as_root(statement: Any, service: str, root: str) -> Any:
+    """Return a statement of a trust policy in which a service, if it is the one that asks, is its account's root."""
+    principal = statement.get("Principal")
+    if not isinstance(principal, dict) or "Service" not in principal:
+        return statement
+    named = policy.listed(principal["Service"])
+    others = {kind: value for kind, value in principal.items() if kind != "Service"}
+    asking = [*policy.listed(others.get("AWS")), root] if service in named else policy.listed(others.get("AWS"))
+    return {**statement, "Principal": {**others, "AWS": list(asking)}}
 
 
 def principal_arn_is_the_role() -> None:
@@ -148,11 +196,11 @@ def bucket_policies_see_the_caller() -> None:
             keys_of = seams.used("core.iam_actions", "s3_service_context")
             with seams.scope(owner):
                 keys = keys_of(action, query, f"/{path}", headers)
-            policy = seams.used("services.s3", "_bucket_policies").get_scoped(owner, None, bucket) or ""
+            document = seams.used("services.s3", "_bucket_policies").get_scoped(owner, None, bucket) or ""
             is_blocked = seams.used("services.s3", "_public_access_blocked")
             if is_blocked(owner, bucket, "RestrictPublicBuckets"):
-                policy = "" if seams.used("services.s3", "_policy_is_public")(policy) else policy
-            return seams.policy_allows(policy, seams.context(principal, action, f"arn:aws:s3:::{path}", keys))
+                document = "" if seams.used("services.s3", "_policy_is_public")(document) else document
+            return seams.policy_allows(document, seams.context(principal, action, f"arn:aws:s3:::{path}", keys))
 
         return allows
 
@@ -202,6 +250,27 @@ def conditional_writes_are_seen() -> None:
         return context
 
     seams.replace("core.iam_actions", "s3_service_context(iam_action, query_params, path, headers)", wrap)
+
+
+def role_calls_name_the_boundary() -> None:
+    """`iam:PermissionsBoundary` is that of the role which a call changes (reference_policies_iam-condition-keys).
+
+    MiniStack gives policies no such key, so who may change only bounded roles may change none.
+    """
+
+    def wrap(original: Any) -> Any:
+        def context(service: str, iam_action: str, body: bytes, params: Any) -> Any:
+            found = original(service, iam_action, body, params)
+            if service != "iam" or iam_action not in _BOUNDED:
+                return found
+            given = {key: value[0] if isinstance(value, list) else value for key, value in params.items()}
+            role = seams.used("services.iam", "_roles").get(given.get("RoleName", "")) or {}
+            boundary = given.get("PermissionsBoundary") or role.get("PermissionsBoundary")
+            return found | ({"iam:PermissionsBoundary": boundary} if boundary else {})
+
+        return context
+
+    seams.replace("core.iam_actions", "request_tag_context(service, iam_action, body, params)", wrap)
 
 
 def stack_calls_name_their_role() -> None:

@@ -14,7 +14,9 @@ import base64
 import hashlib
 import re
 from contextlib import nullcontext
+from functools import partial
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -48,15 +50,18 @@ class Refused(Exception):  # noqa: N818 - an answer of AWS, not a fault
         self.answer = (code, message, status)
 
 
-def apply() -> None:
-    """Apply every mend, in order; raises MendError, naming the mend, where what it replaces has changed."""
+def apply(schemas: Path) -> None:
+    """Apply every mend, in order; raises MendError, naming the mend, where what it replaces has changed.
+
+    `schemas` is where the provider schemas lie, which say what a stack takes.
+    """
     mending = "seams"
     try:
         for module, names in seams.USED.items():
             for name in names:
                 seams.used(module, name)
-        for mend in MENDS:
-            mending = mend.__name__
+        for mend in (*MENDS, partial(mended_execution.execution_roles_are_limits, schemas)):
+            mending = getattr(mend, "__name__", "execution_roles_are_limits")
             mend()
     except (AttributeError, ImportError, KeyError) as gone:
         fits_not = f"the mend '{mending}' does not fit ministack {version('ministack')}"
@@ -271,16 +276,17 @@ def apis_of_other_accounts() -> None:
 
 MENDS = (
     mended_policies.remember_the_caller,
+    mended_policies.services_name_their_source,
     mended_policies.principal_arn_is_the_role,
     mended_policies.policy_variables,
     mended_policies.loopback_is_secure,
     mended_policies.bucket_policies_see_the_caller,
     mended_policies.conditional_writes_are_seen,
     mended_policies.stack_calls_name_their_role,
+    mended_policies.role_calls_name_the_boundary,
     mended_policies.roles_of_stacks_have_boundaries,
     remember_the_execution_role,
     mended_execution.roles_are_passed,
-    mended_execution.execution_roles_are_limits,
     templates_of_other_accounts,
     code_of_other_accounts,
     images_must_exist,

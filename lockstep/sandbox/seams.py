@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 ACCESS_KEY: ContextVar[str] = ContextVar("lockstep_access_key", default="")
+SOURCE_ARN: ContextVar[str] = ContextVar("lockstep_source_arn", default="")
 EXECUTION_ROLE: ContextVar[str] = ContextVar("lockstep_execution_role", default="")
 
 # What the mends use of MiniStack beside the functions that they replace.

@@ -66,6 +66,9 @@ class FakeAccountStacks(FakeStacks):
         if state.protected:
             raise ConfigError(f"deleting {stack}", "it is protected")
         for name in state.resources.values():
+            if self.world.buckets.get(name):
+                raise ConfigError(f"deleting {stack}", f"the bucket {name} holds files")
+            self.world.buckets.pop(name, None)
             self.world.running.pop(name, None)
         self.world.stacks.pop((self.account, stack), None)
         self.world.account_stacks.pop((self.account, stack), None)
@@ -112,10 +115,11 @@ class FakeBuckets:
     """The buckets of the world: each a list of the names of its files, one for each version."""
 
     world: World
+    account: AccountId
 
     def exist(self, names: Collection[str]) -> tuple[str, ...]:
-        """Those that are there."""
-        return tuple(name for name in names if name in self.world.buckets)
+        """Those that are there and have this account in their names, as ours have."""
+        return tuple(name for name in names if name in self.world.buckets and self.account in name)
 
     def empty(self, bucket: str, prefix: str = "") -> int:
         """Forget the files that begin so."""
@@ -209,20 +213,22 @@ class FakePolicies:
         return self.world.policies.get(arn, {"Version": "2012-10-17", "Statement": [everything]})
 
     def roles(self, prefix: str) -> tuple[str, ...]:
-        """No role of its own: roles are in stacks."""
-        del prefix
-        return ()
+        """Those of which the world holds a policy; all others are in stacks."""
+        begin = f"arn:aws:iam::{self.account}:role/"
+        names = (arn.removeprefix(begin) for arn in self.world.policies if arn.startswith(begin))
+        return tuple(name for name in names if name.startswith(prefix))
 
 
 def administrator(world: World, settings: Settings, account: AccountId) -> Administrator:
-    """Return a fake administrator of an account."""
+    """Return a fake administrator of an account. Only that of tooling finds repositories and a key."""
+    here = world if account == settings.names.tooling else World()
     return Administrator(
         identity=FakeIdentity(world, settings, f"arn:aws:iam::{account}:user/administrator"),
         stacks=FakeAccountStacks(world, account),
         rights=FakeRights(world, account),
-        buckets=FakeBuckets(world),
-        repositories=FakeRepositories(world),
-        keys=FakeKeys(world),
+        buckets=FakeBuckets(world, account),
+        repositories=FakeRepositories(here),
+        keys=FakeKeys(here),
         logs=FakeLogs(world, account),
         functions=FakeFunctions(world),
         policies=FakePolicies(world, account),

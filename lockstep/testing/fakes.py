@@ -288,10 +288,12 @@ class FakeSam:
         physical = {name: f"{step.stack}-{name}" for name in resources}
         for name, _ in step.build.images:
             self.world.running[physical[name]] = ImageRef.parse(resources[name]["Properties"]["ImageUri"]).digest
-        status = "UPDATE_COMPLETE" if (self.account, step.stack) in self.world.stacks else "CREATE_COMPLETE"
+        before = self.world.stacks.get((self.account, step.stack))
+        status = "UPDATE_COMPLETE" if before else "CREATE_COMPLETE"
         functions = tuple(name for name, _ in step.build.images)
         state = StackState(status, dict(step.tags), physical, functions, outputs=dict(step.parameters))
-        self.world.stacks[self.account, step.stack] = state
+        # An update leaves a stack as protected as it was.
+        self.world.stacks[self.account, step.stack] = replace(state, protected=before is not None and before.protected)
         say(f"  {status} {step.stack}")
 
 

@@ -22,14 +22,18 @@ class RefusedError(Exception):
 
 @dataclass
 class Aws:
-    """Callers by access key; for each role who may take it; users with their policy and their keys.
+    """Callers by access key; for each role who may take it; by their ARN users with their policies, and their keys.
 
-    `refuses` is the code of an error that everybody gets for everything.
+    `refuses` is the code of an error that everybody gets for everything, `late` how many calls are refused before AWS
+    knows what was just made. With `roots`, an account's id is the key of
+    its root, as it is for the sandbox's emulator.
     """
 
     port: int = 0
     status: int = 200
     refuses: str = ""
+    late: int = 0
+    roots: bool = False
     callers: dict[str, str] = field(default_factory=dict)
     trusts: dict[str, str] = field(default_factory=dict)
     users: dict[str, dict[str, str]] = field(default_factory=dict)
@@ -45,7 +49,11 @@ class Aws:
         """Return the inside of the answer to one action; raises RefusedError."""
         if self.refuses:
             raise RefusedError(self.refuses, "no")
-        caller = self.callers.get(key)
+        if self.late:
+            self.late -= 1
+            raise RefusedError("AccessDenied", "not known yet")
+        root = f"arn:aws:iam::{key}:root" if self.roots and re.fullmatch("[0-9]{12}", key) else None
+        caller = self.callers.get(key, root)
         if caller is None:
             raise RefusedError("InvalidClientTokenId", "The security token included in the request is invalid.")
         does = {
@@ -53,6 +61,7 @@ class Aws:
             "AssumeRole": self._assume,
             "CreateUser": self._create_user,
             "PutUserPolicy": self._put_policy,
+            "AttachUserPolicy": self._attach_policy,
             "ListAccessKeys": self._list_keys,
             "CreateAccessKey": self._create_key,
             "DeleteAccessKey": self._delete_key,
@@ -76,32 +85,36 @@ class Aws:
                       Expiration="2100-01-01T00:00:00Z")  # fmt: skip
         return f"<Credentials>{inside}</Credentials>"
 
-    def _create_user(self, _caller: str, given: dict[str, str]) -> str:
-        if given["UserName"] in self.users:
+    def _create_user(self, caller: str, given: dict[str, str]) -> str:
+        if _user(caller, given) in self.users:
             raise RefusedError("EntityAlreadyExists", "there is one")
-        self.users[given["UserName"]] = {}
+        self.users[_user(caller, given)] = {}
         return ""
 
-    def _put_policy(self, _caller: str, given: dict[str, str]) -> str:
-        self.users[given["UserName"]][given["PolicyName"]] = given["PolicyDocument"]
+    def _put_policy(self, caller: str, given: dict[str, str]) -> str:
+        self.users[_user(caller, given)][given["PolicyName"]] = given["PolicyDocument"]
         return ""
 
-    def _list_keys(self, _caller: str, given: dict[str, str]) -> str:
-        found = [_xml(AccessKeyId=key) for key, user in self.keys.items() if user == given["UserName"]]
+    def _attach_policy(self, caller: str, given: dict[str, str]) -> str:
+        self.users[_user(caller, given)][given["PolicyArn"]] = "attached"
+        return ""
+
+    def _list_keys(self, caller: str, given: dict[str, str]) -> str:
+        found = [_xml(AccessKeyId=key) for key, user in self.keys.items() if user == _user(caller, given)]
         members = "".join(f"<member>{one}</member>" for one in found)
         return f"<AccessKeyMetadata>{members}</AccessKeyMetadata><IsTruncated>false</IsTruncated>"
 
-    def _create_key(self, _caller: str, given: dict[str, str]) -> str:
-        user = given["UserName"]
+    def _create_key(self, caller: str, given: dict[str, str]) -> str:
+        user = _user(caller, given)
         if list(self.keys.values()).count(user) == 2:
             raise RefusedError("LimitExceeded", "Cannot exceed quota for AccessKeysPerUser: 2")
         key = self._key()
-        self.keys[key] = user
-        inside = _xml(UserName=user, AccessKeyId=key, SecretAccessKey=f"secret-of-{key}", Status="Active")
+        self.keys[key] = self.callers[key] = user
+        inside = _xml(UserName=given["UserName"], AccessKeyId=key, SecretAccessKey=f"secret-of-{key}", Status="Active")
         return f"<AccessKey>{inside}</AccessKey>"
 
     def _delete_key(self, _caller: str, given: dict[str, str]) -> str:
-        del self.keys[given["AccessKeyId"]]
+        del self.keys[given["AccessKeyId"]], self.callers[given["AccessKeyId"]]
         return ""
 
     def _key(self) -> str:
@@ -137,6 +150,11 @@ class _Handler(BaseHTTPRequestHandler):
         """Keep quiet."""
 
 
+def _user(caller: str, given: dict[str, str]) -> str:
+    """Return the ARN of a user of the caller's account."""
+    return f"arn:aws:iam::{caller.split(':')[4]}:user/{given['UserName']}"
+
+
 def _xml(**values: str) -> str:
     return "".join(f"<{name}>{escape(value)}</{name}>" for name, value in values.items())
 
@@ -165,7 +183,6 @@ def running() -> Iterator[Aws]:
 
 def main() -> None:
     """Serve as the sandbox's emulator would, at the port that the environment names, until SIGTERM."""
-    account = os.environ["MINISTACK_ACCOUNT_ID"]
-    with server(Aws(int(os.environ["GATEWAY_PORT"]), callers={account: f"arn:aws:iam::{account}:root"})) as serves:
+    with server(Aws(int(os.environ["GATEWAY_PORT"]), roots=True)) as serves:
         print("Ready.", flush=True)
         serves.serve_forever(poll_interval=0.01)

@@ -16,6 +16,7 @@ from tests.adapters import fake_aws
 NAMES = ("developer", "releaser", "tooling-admin", "test-admin", "stranger")
 SANDBOX = SETTINGS.replace("[tooling]", "[sandbox]\n[tooling]")
 DEVELOPER, RELEASER = f"arn:aws:iam::{TOOLING}:user/developer", f"arn:aws:iam::{TOOLING}:user/releaser"
+ADMINISTRATOR = "arn:aws:iam::{}:user/administrator"
 ELSEWHERE = "arn:aws:iam::999999999999:user/stranger"
 ROLE = "arn:aws:iam::{}:role/shop-{}"
 AS_DEPLOYER = f"arn:aws:sts::{TOOLING}:assumed-role/shop-deployer-test/developer"
@@ -56,7 +57,7 @@ def running(root: Path) -> Iterator[Outside]:
         write(root, f"{home}/aws/config", "".join(f"[profile {name}]\n" for name in NAMES))
         keys = [f"[{name}]\naws_access_key_id = {name}\naws_secret_access_key = secret\n" for name in NAMES]
         write(root, f"{home}/aws/credentials", "".join(keys))
-        callers = (DEVELOPER, RELEASER, f"arn:aws:iam::{TOOLING}:root", f"arn:aws:iam::{TEST}:root", ELSEWHERE)
+        callers = (DEVELOPER, RELEASER, *(ADMINISTRATOR.format(account) for account in (TOOLING, TEST)), ELSEWHERE)
         aws.callers |= dict(zip(NAMES, callers, strict=True))
         aws.trusts = {
             ROLE.format(TOOLING, "deployer-test"): DEVELOPER,

@@ -7,13 +7,15 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from lockstep import catalog
+from lockstep import catalog, schemas
 from lockstep.errors import ConfigError
 from lockstep.images import context_files
-from lockstep.model import SmokeEvent
+from lockstep.model import Grants, SmokeEvent
 from lockstep.names import RESERVED
+from lockstep.schemas import Schemas
 from lockstep.testing import a_service, an_image
 
+KNOWLEDGE = Schemas(schemas.installed(), "eu-west-1")
 TEMPLATE = """
 Resources:
   HelloFunction:
@@ -45,7 +47,7 @@ def repository(root: Path, files: Mapping[str, str | None] | None = None, servic
 def complaint(root: Path) -> tuple[str, str, str]:
     """Return what is said of a repository that is refused: what was tried, what came back, what to do."""
     with pytest.raises(ConfigError) as caught:
-        catalog.load(root, context_files)
+        catalog.load(root, context_files, KNOWLEDGE)
     return caught.value.tried, caught.value.answer, caught.value.cure
 
 
@@ -57,7 +59,7 @@ def test_services_by_name(tmp_path: Path) -> None:
         (tmp_path / "services" / name).mkdir()
     (tmp_path / "services" / "README.md").write_text("")
 
-    assert [service.name for service in catalog.load(tmp_path, context_files)] == ["a-1", "hello", "orders"]
+    assert [service.name for service in catalog.load(tmp_path, context_files, KNOWLEDGE)] == ["a-1", "hello", "orders"]
 
 
 def test_what_is_read_of_a_service(tmp_path: Path) -> None:
@@ -65,7 +67,7 @@ def test_what_is_read_of_a_service(tmp_path: Path) -> None:
     repository(tmp_path)
     repository(tmp_path, {"smoke.json": None}, "orders")
 
-    hello, orders = catalog.load(tmp_path, context_files)
+    hello, orders = catalog.load(tmp_path, context_files, KNOWLEDGE)
 
     assert (hello.images, hello.smoke) == (
         (an_image(context=PurePosixPath("app")),),
@@ -78,7 +80,7 @@ def test_a_service_without_images(tmp_path: Path) -> None:
     """A service may have no image at all."""
     template = "Resources: {HelloFunction: {Type: AWS::Serverless::Function, Properties: {CodeUri: app}}}"
 
-    (service,) = catalog.load(repository(tmp_path, {"template.yaml": template}), context_files)
+    (service,) = catalog.load(repository(tmp_path, {"template.yaml": template}), context_files, KNOWLEDGE)
 
     assert (service.images, service.image_hashes) == ((), ())
 
@@ -98,7 +100,7 @@ LONGEST = "a" + "-b" * 15
 @pytest.mark.parametrize("name", ["a", "a1", "my-service-2", LONGEST])
 def test_good_names(tmp_path: Path, name: str) -> None:
     """A service is called by 1 to 31 small letters, digits and single hyphens."""
-    services = catalog.load(repository(tmp_path, service=name), context_files)
+    services = catalog.load(repository(tmp_path, service=name), context_files, KNOWLEDGE)
 
     assert [service.name for service in services] == [name]
 
@@ -167,6 +169,27 @@ def test_smoke_files_are_checked(tmp_path: Path) -> None:
     )
 
 
+def test_what_a_service_asks_for(tmp_path: Path) -> None:
+    """What a service needs beyond what every service may is read from its permissions.yaml, if it has one."""
+    repository(tmp_path, {"permissions.yaml": "Boundary: [{Action: ses:SendEmail, Resource: 'arn:aws:ses:x'}]"})
+    repository(tmp_path, service="orders")
+
+    found = [service.grants for service in catalog.load(tmp_path, context_files, KNOWLEDGE)]
+
+    assert found == [Grants(boundary=({"Action": "ses:SendEmail", "Resource": "arn:aws:ses:x"},)), Grants()]
+
+
+def test_permissions_are_checked(tmp_path: Path) -> None:
+    """A permissions.yaml that names what is no action of AWS is refused with the nearest that is."""
+    text = "Boundary: [{Action: ses:SendMail, Resource: 'arn:aws:ses:x'}]"
+
+    assert complaint(repository(tmp_path, {"permissions.yaml": text})) == (
+        "reading services/hello/permissions.yaml: Boundary, statement 1",
+        "there is no action ses:SendMail",
+        "did you mean 'ses:sendemail'?",
+    )
+
+
 @pytest.mark.parametrize(
     ("metadata", "answer"),
     [
@@ -213,7 +236,7 @@ def test_texts_that_are_no_paths(tmp_path: Path, text: str) -> None:
     """A text in a template that only looks like a path is nobody's business."""
     template = f"{TEMPLATE}  Topic: {{Type: AWS::SNS::Topic, Properties: {{DisplayName: '{text}'}}}}\n"
 
-    services = catalog.load(repository(tmp_path, {"template.yaml": template}), context_files)
+    services = catalog.load(repository(tmp_path, {"template.yaml": template}), context_files, KNOWLEDGE)
 
     assert [service.name for service in services] == ["hello"]
 

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from lockstep import catalog
+from lockstep import catalog, schemas
 from lockstep.images import context_files
 from lockstep.model import Service
+from lockstep.schemas import Schemas
 
+KNOWLEDGE = Schemas(schemas.installed(), "eu-west-1")
 IMAGE = "{Type: AWS::Serverless::Function, Metadata: {%s}, Properties: {PackageType: Image}}"
 ZIP = "{Type: AWS::Serverless::Function, Properties: {CodeUri: %s}}"
 FILES = {
@@ -20,6 +22,7 @@ FILES = {
     "app/app.py": "print()",
     "app/worker/work.py": "print()",
     "layer/code.py": "print()",
+    "permissions.yaml": "Boundary: [{Action: ses:SendEmail, Resource: 'arn:aws:ses:x'}]\n",
     "smoke.json": '{"events": [{"name": "greets", "function": "One", "event": {}, "expect": 1}]}',
     "tests/test_app.py": "",
 }
@@ -42,7 +45,7 @@ def repository(root: Path, text: str, files: Mapping[str, str] | None = None) ->
 
 def load(folder: Path) -> Service:
     """Return the service in a folder."""
-    (service,) = catalog.load(folder.parents[1], context_files)
+    (service,) = catalog.load(folder.parents[1], context_files, KNOWLEDGE)
     return service
 
 
@@ -66,12 +69,13 @@ def touched(folder: Path, change: Callable[[], object]) -> set[str]:
         ("app/Dockerfile", {"One"}),
         ("app/.dockerignore", {"One"}),
         ("app/README.md", set[str]()),
+        ("permissions.yaml", set[str]()),
         ("smoke.json", set[str]()),
         ("tests/test_app.py", set[str]()),
     ],
 )
 def test_what_a_file_is_a_part_of(tmp_path: Path, name: str, expected: set[str]) -> None:
-    """A file touches the image that Docker sends it for, or else the package; tests and smoke events touch neither."""
+    """A file touches the image that Docker sends it for, or else the package; tests and rights touch neither."""
     folder = repository(tmp_path, template())
 
     def change() -> None:
@@ -171,7 +175,7 @@ def test_files_that_are_unchanged(tmp_path: Path) -> None:
     before = load(folder)
 
     def unchanged() -> bool:
-        return catalog.is_unchanged(lambda: catalog.load(tmp_path, context_files), before)
+        return catalog.is_unchanged(lambda: catalog.load(tmp_path, context_files, KNOWLEDGE), before)
 
     found = [unchanged()]
     (folder / "app" / "app.py").write_text("print(2)")

@@ -1,16 +1,30 @@
-"""CloudFormation: what a stack is, and how bootstrap makes and updates one."""
+"""CloudFormation: what a stack is, in what it differs from what is wanted, and that it is kept from being deleted."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from botocore.stub import Stubber
 
 from lockstep.aws.cloudformation import Stacks
 from lockstep.errors import IdentityError, LockstepError, UnavailableError
-from lockstep.ports import StackState
-from tests.adapters.stubbed_stacks import CHANGE, EMPTY, STACK, WHERE, apply, changed, described, found, seen
+from lockstep.ports import StackContent, StackState
+from lockstep.template import read
+from tests.adapters.stubbed_stacks import (
+    ACCOUNT,
+    AS_WANTED,
+    STACK,
+    TEMPLATE,
+    WANTED,
+    WHERE,
+    absent,
+    described,
+    seen,
+    templated,
+)
 from tests.adapters.stubs import stubbed
 
 CloudFormation = tuple[Stacks, Stubber]
@@ -18,19 +32,21 @@ CloudFormation = tuple[Stacks, Stubber]
 
 @pytest.fixture
 def cfn() -> Iterator[CloudFormation]:
-    """Have an account whose answers a test puts in, where no look takes long."""
+    """Have an account whose answers a test puts in."""
     with stubbed("cloudformation") as (session, stub):
-        yield Stacks(session, "222222222222", 0.0001), stub
+        yield Stacks(session, ACCOUNT), stub
 
 
 def test_a_stack_as_it_is(cfn: CloudFormation) -> None:
-    """A stack is told with its tags, outputs and functions, and with all its resources, however many."""
+    """A stack is told with tags, parameters, outputs, functions and protection, and all its resources, however many."""
     stacks, stub = cfn
     described(
         stub,
         "UPDATE_COMPLETE",
         Tags=[{"Key": "lockstep:release", "Value": "1"}],
         Outputs=[{"OutputKey": "Url", "OutputValue": "https://x"}],
+        Parameters=[{"ParameterKey": "Project", "ParameterValue": "shop"}],
+        EnableTerminationProtection=True,
     )
     common = {"LastUpdatedTimestamp": "2026-01-01", "ResourceStatus": "CREATE_COMPLETE"}
     made = {"LogicalResourceId": "Hello", "PhysicalResourceId": "shop-hello", "ResourceType": "AWS::Lambda::Function"}
@@ -47,13 +63,15 @@ def test_a_stack_as_it_is(cfn: CloudFormation) -> None:
         resources={"Hello": "shop-hello", "Role": ""},
         functions=("Hello",),
         outputs={"Url": "https://x"},
+        parameters={"Project": "shop"},
+        protected=True,
     )
 
 
 def test_a_stack_that_is_not_there(cfn: CloudFormation) -> None:
     """A stack that does not exist is no error."""
     stacks, stub = cfn
-    found(stub, None)
+    absent(stub)
 
     assert stacks.describe(STACK) is None
 
@@ -81,78 +99,71 @@ def test_a_stack_that_cannot_be_looked_at(
     assert caught.value.answer == f"{code}: {message}"
 
 
-def test_a_new_stack(cfn: CloudFormation) -> None:
-    """A stack that is not there is created, and waited for."""
+@pytest.mark.parametrize("body", [TEMPLATE, f"# as it was written\n{TEMPLATE}", json.dumps(read(TEMPLATE, "template"))])
+def test_a_stack_that_is_as_wanted(cfn: CloudFormation, body: str) -> None:
+    """A stack differs in nothing from what it was made of, be its template written in YAML or in JSON."""
     stacks, stub = cfn
-    found(stub, None)
-    changed(stub, "CREATE", "CREATE_PENDING", "CREATE_IN_PROGRESS", "CREATE_COMPLETE")
-    stub.add_response("execute_change_set", {}, CHANGE)
-    described(stub, "CREATE_IN_PROGRESS")
-    described(stub, "CREATE_COMPLETE")
+    seen(stub, "UPDATE_COMPLETE", **AS_WANTED)
+    templated(stub, body)
 
-    assert apply(stacks) == "created"
+    assert stacks.differences(STACK, WANTED) == ()
 
 
-@pytest.mark.parametrize("status", ["CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"])
-def test_a_changed_stack(cfn: CloudFormation, status: str) -> None:
-    """A stack that is there is updated, also after an update that was rolled back."""
+DIFFERING: list[tuple[StackContent, tuple[str, ...]]] = [
+    (replace(WANTED, template=TEMPLATE.replace("Files", "Others")), ("template",)),
+    (replace(WANTED, parameters={"Project": "other"}), ("parameters",)),
+    (replace(WANTED, parameters={}), ("parameters",)),
+    (replace(WANTED, tags={"team": "a", "more": "b"}), ("tags",)),
+    (replace(WANTED, protected=True), ("protection",)),
+    (StackContent(TEMPLATE, protected=True), ("parameters", "tags", "protection")),
+]
+
+
+@pytest.mark.parametrize(("wanted", "expected"), DIFFERING)
+def test_a_stack_that_differs(cfn: CloudFormation, wanted: StackContent, expected: tuple[str, ...]) -> None:
+    """A stack is told to differ in exactly the parts that are not as wanted."""
     stacks, stub = cfn
-    found(stub, status)
-    changed(stub, "UPDATE", "CREATE_COMPLETE")
-    stub.add_response("execute_change_set", {}, CHANGE)
-    described(stub, "UPDATE_COMPLETE")
+    seen(stub, "CREATE_COMPLETE", **AS_WANTED)
+    templated(stub)
 
-    assert apply(stacks) == "updated"
+    assert stacks.differences(STACK, wanted) == expected
 
 
-def test_a_stack_that_was_begun(cfn: CloudFormation) -> None:
-    """A stack that an interrupted run left before its creation is created by the next one."""
+@pytest.mark.parametrize("status", [None, "REVIEW_IN_PROGRESS", "ROLLBACK_COMPLETE"])
+def test_a_stack_that_is_missing(cfn: CloudFormation, status: str | None) -> None:
+    """A stack that is not there, or holds nothing, is missing; it is not read any further."""
     stacks, stub = cfn
-    found(stub, "REVIEW_IN_PROGRESS")
-    changed(stub, "CREATE", "CREATE_COMPLETE")
-    stub.add_response("execute_change_set", {}, CHANGE)
-    described(stub, "CREATE_COMPLETE")
+    if status is None:
+        absent(stub)
+    else:
+        seen(stub, status)
 
-    assert apply(stacks) == "created"
+    assert stacks.differences(STACK, WANTED) == ("missing",)
 
 
-def test_a_change_set_is_named_by_its_content(cfn: CloudFormation) -> None:
-    """The same template, parameters and tags make the same change set, so that a rerun takes up what was begun."""
+@pytest.mark.parametrize("on", [True, False])
+def test_a_stack_is_protected(cfn: CloudFormation, on: bool) -> None:
+    """A stack can be kept from being deleted, and let go again."""
     stacks, stub = cfn
-    names: list[str] = []
-    stub.client.meta.events.register(
-        "provide-client-params.cloudformation.CreateChangeSet",
-        lambda params, **_: names.append(params["ChangeSetName"]),
-    )
-    for template in ("one", "one", "two"):
-        found(stub, "CREATE_COMPLETE")
-        stub.add_response("create_change_set", {})
-        stub.add_response("describe_change_set", {"Status": "FAILED", "StatusReason": EMPTY})
-        stub.add_response("delete_change_set", {})
-        stacks.apply(STACK, template, {}, {})
+    stub.add_response("update_termination_protection", {"StackId": "1"}, {**WHERE, "EnableTerminationProtection": on})
 
-    assert names[0] == names[1] != names[2]
-    assert names[0].startswith("lockstep-")
+    stacks.protect(STACK, on=on)
 
 
-@pytest.mark.parametrize("reason", [EMPTY, "No updates are to be performed."])
-def test_a_stack_that_needs_no_change(cfn: CloudFormation, reason: str) -> None:
-    """A change set without changes means that there is nothing to do, and is not left lying about."""
+def test_a_stack_that_may_not_be_protected(cfn: CloudFormation) -> None:
+    """Who may not protect a stack is told which, and in which account."""
     stacks, stub = cfn
-    found(stub, "CREATE_COMPLETE")
-    changed(stub, "UPDATE", "FAILED", reason=reason)
-    stub.add_response("delete_change_set", {}, CHANGE)
+    stub.add_client_error("update_termination_protection", "AccessDenied", "User: A is not authorized")
 
-    assert apply(stacks) == "unchanged"
+    with pytest.raises(IdentityError, match=f"protecting the stack {STACK} in account {ACCOUNT}"):
+        stacks.protect(STACK, on=True)
 
 
-@pytest.mark.parametrize("status", ["UPDATE_IN_PROGRESS", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"])
-def test_a_stack_that_is_being_changed(cfn: CloudFormation, status: str) -> None:
-    """A change that an interrupted run left under way is waited for before the next."""
+def test_a_template_that_may_not_be_read(cfn: CloudFormation) -> None:
+    """Who may not read a stack's template is told so; the stack is not told to differ."""
     stacks, stub = cfn
-    seen(stub, status)
-    found(stub, "UPDATE_COMPLETE")
-    changed(stub, "UPDATE", "FAILED", reason=EMPTY)
-    stub.add_response("delete_change_set", {}, CHANGE)
+    seen(stub, "CREATE_COMPLETE")
+    stub.add_client_error("get_template", "AccessDenied", "User: A is not authorized")
 
-    assert apply(stacks) == "unchanged"
+    with pytest.raises(IdentityError, match=f"reading the template of {STACK} in account {ACCOUNT}"):
+        stacks.differences(STACK, WANTED)

@@ -1,14 +1,15 @@
-"""ECR: an image that is there, one that is not, and a repository that is missing."""
+"""ECR: an image that is there, one that is not, a repository that is missing; its policy and its end."""
 
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Iterator
 
 import pytest
 from botocore.stub import Stubber
 
-from lockstep.aws.ecr import Registry
+from lockstep.aws.ecr import Registry, Repositories
 from lockstep.errors import IdentityError, LockstepError, RegistryError, UnavailableError
 from lockstep.model import ImageRef
 from lockstep.testing import a_digest
@@ -143,3 +144,83 @@ def test_a_digest_without_its_repository(ecr: Ecr) -> None:
 
     with pytest.raises(RegistryError, match=f"looking for the repository {REPOSITORY}"):
         registry.has(REF)
+
+
+def test_who_may_pull(ecr: Ecr) -> None:
+    """A repository's policy is told as it stands."""
+    registry, stub = ecr
+    document = {"Version": "2012-10-17", "Statement": []}
+    stub.add_response("get_repository_policy", {"policyText": json.dumps(document)}, {"repositoryName": REPOSITORY})
+
+    assert registry.policy(REPOSITORY) == document
+
+
+def test_a_repository_without_a_policy(ecr: Ecr) -> None:
+    """A repository that has no policy allows nobody anything, which is no error."""
+    registry, stub = ecr
+    stub.add_client_error("get_repository_policy", "RepositoryPolicyNotFoundException", "no", 400)
+
+    assert registry.policy(REPOSITORY) == {}
+
+
+def test_the_policy_of_a_missing_repository(ecr: Ecr) -> None:
+    """A repository that is missing ends with 5, and is not taken for one without a policy."""
+    registry, stub = ecr
+    stub.add_client_error("get_repository_policy", "RepositoryNotFoundException", "no", 400)
+
+    with pytest.raises(RegistryError) as caught:
+        registry.policy(REPOSITORY)
+
+    assert str(caught.value) == (
+        f"error: reading the policy of the repository {REPOSITORY}\n"
+        "  answer: RepositoryNotFoundException\n"
+        "  next: invoke bootstrap"
+    )
+
+
+def test_a_policy_that_may_not_be_read(ecr: Ecr) -> None:
+    """Who may not read a repository's policy is told of which repository."""
+    registry, stub = ecr
+    stub.add_client_error("get_repository_policy", "AccessDeniedException", "no")
+
+    with pytest.raises(IdentityError, match=f"reading the policy of the repository {REPOSITORY}"):
+        registry.policy(REPOSITORY)
+
+
+def test_repositories_by_their_beginning() -> None:
+    """Every repository whose name begins so is told, however many there are."""
+    with stubbed("ecr") as (session, stub):
+        first = {"repositories": [{"repositoryName": "shop/a"}, {"repositoryName": "shopping/a"}], "nextToken": "2"}
+        stub.add_response("describe_repositories", first, {})
+        stub.add_response("describe_repositories", {"repositories": [{"repositoryName": "shop/b"}]}, {"nextToken": "2"})
+
+        assert Repositories(session).names("shop/") == ("shop/a", "shop/b")
+
+
+def test_repositories_that_may_not_be_listed() -> None:
+    """Repositories that may not be listed are an error, and not none."""
+    with stubbed("ecr") as (session, stub):
+        stub.add_client_error("describe_repositories", "AccessDeniedException", "no")
+
+        with pytest.raises(IdentityError, match=r"listing the repositories shop/\*"):
+            Repositories(session).names("shop/")
+
+
+def test_a_repository_is_deleted() -> None:
+    """A repository is deleted with the images in it; where there is none that is no error."""
+    with stubbed("ecr") as (session, stub):
+        asked = {"repositoryName": REPOSITORY, "force": True}
+        stub.add_response("delete_repository", {}, asked)
+        stub.add_client_error("delete_repository", "RepositoryNotFoundException", "no", 400, expected_params=asked)
+
+        Repositories(session).delete(REPOSITORY)
+        Repositories(session).delete(REPOSITORY)
+
+
+def test_a_repository_that_may_not_be_deleted() -> None:
+    """Who may not delete a repository is told which."""
+    with stubbed("ecr") as (session, stub):
+        stub.add_client_error("delete_repository", "AccessDeniedException", "no")
+
+        with pytest.raises(IdentityError, match=f"deleting the repository {REPOSITORY}"):
+            Repositories(session).delete(REPOSITORY)

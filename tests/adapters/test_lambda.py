@@ -55,6 +55,31 @@ def test_the_digest_that_runs(functions: Lambda, code: dict[str, str], found: st
     assert lambda_.image("shop-test-hello") == found
 
 
+def test_the_images_that_functions_name(functions: Lambda) -> None:
+    """Of all functions the image of each image function whose name begins so is told, as the function names it."""
+    lambda_, stub = functions
+    image = {"PackageType": "Image"}
+    first = [{"FunctionName": "shop-test-hello", **image}, {"FunctionName": "other", **image}]
+    second = [{"FunctionName": "shop-test-zip", "PackageType": "Zip"}, {"FunctionName": "shop-test-broken", **image}]
+    stub.add_response("list_functions", {"Functions": first, "NextMarker": "2"}, {})
+    stub.add_response("list_functions", {"Functions": second}, {"Marker": "2"})
+    stub.add_response("get_function", {"Code": {"ImageUri": f"{URI}@{a_digest()}"}}, NAME)
+    stub.add_response("get_function", {"Code": {}}, {"FunctionName": "shop-test-broken"})
+
+    found = lambda_.images("shop-test-")
+
+    assert found == {"shop-test-hello": f"{URI}@{a_digest()}", "shop-test-broken": ""}
+
+
+def test_functions_that_may_not_be_listed(functions: Lambda) -> None:
+    """Functions that may not be listed are an error, and not none."""
+    lambda_, stub = functions
+    stub.add_client_error("list_functions", "AccessDeniedException", "no", 403)
+
+    with pytest.raises(IdentityError, match=r"listing the functions shop-test-\* of account 222222222222"):
+        lambda_.images("shop-test-")
+
+
 def test_a_function_that_is_not_there(functions: Lambda) -> None:
     """A function that does not exist runs nothing, which is no error."""
     lambda_, stub = functions

@@ -1,4 +1,4 @@
-"""The sandbox's people: who gets a user, keys and a profile, and that seeding again mends what is missing."""
+"""The sandbox's people: who gets a user, keys, rights and a profile, and that seeding again mends what is missing."""
 
 from __future__ import annotations
 
@@ -39,7 +39,10 @@ account = "333333333333"
 deployers = ["arn:aws:iam::{TOOLING}:user/releaser"]
 """
 DEVELOPER, RELEASER = "shop-sandbox-developer", "shop-sandbox-releaser"
-ONE, TWO = "KEY0000000000001", "KEY0000000000002"
+USER = "arn:aws:iam::{}:user/{}"
+ADMINISTRATORS = [USER.format(account, people.ADMINISTRATOR) for account in (TOOLING, "222222222222")]
+# In the order in which they are made: of two administrators, the developer and the releaser.
+ONE, TWO, THREE, FOUR = (f"KEY{number:013}" for number in range(1, 5))
 
 pytestmark = pytest.mark.usefixtures("alone")
 
@@ -58,9 +61,9 @@ def profiles(tmp_path: Path) -> people.Profiles:
 
 @pytest.fixture
 def aws() -> Iterator[fake_aws.Aws]:
-    """Run an AWS that lets the root of the tooling account in."""
+    """Run an AWS that lets the root of every account in by its id, as the emulator does."""
     with fake_aws.running() as found:
-        found.callers[TOOLING] = f"arn:aws:iam::{TOOLING}:root"
+        found.roots = True
         yield found
 
 
@@ -73,7 +76,7 @@ def read(file: Path) -> dict[str, dict[str, str]]:
 
 def may_take(aws: fake_aws.Aws, person: str) -> list[str]:
     """Return the roles that a person may take, who may do nothing else."""
-    (policy,) = aws.users[person].values()
+    (policy,) = aws.users[USER.format(TOOLING, person)].values()
     (statement,) = json.loads(policy)["Statement"]
     assert (statement["Effect"], statement["Action"]) == ("Allow", "sts:AssumeRole")
     found: list[str] = statement["Resource"]
@@ -94,16 +97,29 @@ def test_people_may_take_their_roles(settings: Settings, profiles: people.Profil
 
     assert may_take(aws, "developer") == [f"{ROLES}-developer", f"{ROLES}-deployer-test"]
     assert may_take(aws, "releaser") == [f"{ROLES}-deployer-prod"]
-    assert sorted(aws.users) == ["developer", "releaser"]
+    assert sorted({*aws.users} - {*ADMINISTRATORS}) == [
+        USER.format(TOOLING, name) for name in ("developer", "releaser")
+    ]
+
+
+def test_administrators_may_everything(settings: Settings, profiles: people.Profiles, aws: fake_aws.Aws) -> None:
+    """Each account with an administrator's profile has a user who may do everything there, as people with SSO have."""
+    people.seed(settings, profiles, aws.endpoint)
+
+    everything = {"arn:aws:iam::aws:policy/AdministratorAccess": "attached"}
+    found = {arn: rights for arn, rights in aws.users.items() if arn.endswith(f"/{people.ADMINISTRATOR}")}
+    assert found == dict.fromkeys(ADMINISTRATORS, everything)
 
 
 def test_the_profiles(settings: Settings, profiles: people.Profiles, aws: fake_aws.Aws) -> None:
-    """Each administrator and each person has a profile; a developer's own takes the developer role."""
+    """Each administrator, each person and each root has a profile; a developer's own takes the developer role."""
     people.seed(settings, profiles, aws.endpoint)
 
     common = {"region": "eu-west-1", "endpoint_url": aws.endpoint}
     role = {"role_arn": f"{ROLES}-developer", "role_session_name": "developer", "source_profile": f"{DEVELOPER}-keys"}
+    roots = ("root-111111111111", "root-222222222222", "root-333333333333")
     assert read(profiles.config) == {
+        **{f"profile {root}": common for root in roots},
         "profile tooling-admin": common,
         "profile test-admin": common,
         f"profile {DEVELOPER}-keys": common,
@@ -111,23 +127,33 @@ def test_the_profiles(settings: Settings, profiles: people.Profiles, aws: fake_a
         f"profile {RELEASER}": common,
     }
     assert read(profiles.credentials) == {
-        "tooling-admin": {"aws_access_key_id": TOOLING, "aws_secret_access_key": "test"},
-        "test-admin": {"aws_access_key_id": "222222222222", "aws_secret_access_key": "test"},
-        f"{DEVELOPER}-keys": {"aws_access_key_id": ONE, "aws_secret_access_key": f"secret-of-{ONE}"},
-        RELEASER: {"aws_access_key_id": TWO, "aws_secret_access_key": f"secret-of-{TWO}"},
+        **{root: {"aws_access_key_id": root[-12:], "aws_secret_access_key": "test"} for root in roots},
+        "tooling-admin": {"aws_access_key_id": ONE, "aws_secret_access_key": f"secret-of-{ONE}"},
+        "test-admin": {"aws_access_key_id": TWO, "aws_secret_access_key": f"secret-of-{TWO}"},
+        f"{DEVELOPER}-keys": {"aws_access_key_id": THREE, "aws_secret_access_key": f"secret-of-{THREE}"},
+        RELEASER: {"aws_access_key_id": FOUR, "aws_secret_access_key": f"secret-of-{FOUR}"},
     }
 
 
 def test_a_profile_works(settings: Settings, profiles: people.Profiles, aws: fake_aws.Aws) -> None:
     """A developer who uses the profile is in the developer role, at the sandbox and nowhere else."""
     people.seed(settings, profiles, aws.endpoint)
-    aws.callers[ONE] = f"arn:aws:iam::{TOOLING}:user/developer"
-    aws.trusts[f"{ROLES}-developer"] = aws.callers[ONE]
+    aws.trusts[f"{ROLES}-developer"] = USER.format(TOOLING, "developer")
     reach = Reach("eu-west-1", aws.endpoint, profiles.config, profiles.credentials)
 
     _, caller = open_session(reach, DEVELOPER, "looking").caller("looking")
 
     assert caller == f"arn:aws:sts::{TOOLING}:assumed-role/shop-developer/developer"
+
+
+def test_an_administrator_s_profile_works(settings: Settings, profiles: people.Profiles, aws: fake_aws.Aws) -> None:
+    """An administrator's profile is that user's: nobody works as an account's root, whom AWS refuses every role."""
+    people.seed(settings, profiles, aws.endpoint)
+    reach = Reach("eu-west-1", aws.endpoint, profiles.config, profiles.credentials)
+
+    callers = [open_session(reach, name, "looking").caller("looking")[1] for name in ("tooling-admin", "test-admin")]
+
+    assert callers == ADMINISTRATORS
 
 
 def test_only_the_owner_reads_the_keys(settings: Settings, profiles: people.Profiles, aws: fake_aws.Aws) -> None:
@@ -148,7 +174,7 @@ def test_seeding_again_changes_nothing(settings: Settings, profiles: people.Prof
 
 
 def test_lost_keys_are_made_anew(settings: Settings, profiles: people.Profiles, aws: fake_aws.Aws) -> None:
-    """A person whose keys were lost gets new ones, however often, and the lost ones are taken away."""
+    """Who has lost keys gets new ones, however often, and the lost ones are taken away."""
     for _ in range(4):
         people.seed(settings, profiles, aws.endpoint)
         profiles.credentials.unlink()
@@ -157,8 +183,13 @@ def test_lost_keys_are_made_anew(settings: Settings, profiles: people.Profiles, 
 
     found = read(profiles.credentials)
     assert aws.keys == {
-        found[f"{DEVELOPER}-keys"]["aws_access_key_id"]: "developer",
-        found[RELEASER]["aws_access_key_id"]: "releaser",
+        found[profile]["aws_access_key_id"]: user
+        for profile, user in {
+            "tooling-admin": ADMINISTRATORS[0],
+            "test-admin": ADMINISTRATORS[1],
+            f"{DEVELOPER}-keys": USER.format(TOOLING, "developer"),
+            RELEASER: USER.format(TOOLING, "releaser"),
+        }.items()
     }
 
 
@@ -186,9 +217,9 @@ def test_a_new_role_of_a_person_who_is_there(settings: Settings, profiles: peopl
 
 
 def test_an_aws_that_is_gone(settings: Settings, profiles: people.Profiles) -> None:
-    """Seeding a sandbox that answers with errors ends with 10 and names the person it was at."""
+    """Seeding a sandbox that answers with errors ends with 10 and names the user it was at."""
     with fake_aws.running() as aws:
         aws.refuses = "ServiceUnavailable"
 
-        with pytest.raises(UnavailableError, match="making the sandbox's user developer"):
+        with pytest.raises(UnavailableError, match="making the sandbox's user administrator"):
             people.seed(settings, profiles, aws.endpoint)

@@ -76,10 +76,16 @@ def test_a_childs_environment_is_carried_by_name() -> None:
 
 
 def test_no_credential_is_carried() -> None:
-    """No name of AWS, Docker or CodeBuild is among what every child gets, but that of a bundle of certificates."""
+    """Of AWS, Docker and CodeBuild a child gets no more than certificates, and where an SDK reports its calls."""
     found = [name for name in process.CARRIED if name.startswith(("AWS", "DOCKER", "CODEBUILD", "GITHUB"))]
 
-    assert found == ["AWS_CA_BUNDLE"]
+    assert found == [
+        "AWS_CA_BUNDLE",
+        "AWS_CSM_ENABLED",
+        "AWS_CSM_HOST",
+        "AWS_CSM_PORT",
+        "AWS_CSM_CLIENT_ID",
+    ]
 
 
 def test_lines_come_in_their_order() -> None:

@@ -1,4 +1,4 @@
-"""The artifact bucket: read, list, write once; and what a missing, foreign or forbidden bucket becomes."""
+"""The artifact bucket: read, list, write once, where it is; and what a missing, foreign or forbidden one becomes."""
 
 from __future__ import annotations
 
@@ -135,3 +135,45 @@ def test_refusals(s3: S3, call: str, code: str, error: type[LockstepError]) -> N
 
     assert "s3://artifacts/releases/" in caught.value.tried
     assert caught.value.answer.startswith(code)
+
+
+def test_where_a_bucket_is(s3: S3) -> None:
+    """A bucket of the tooling account tells its region."""
+    bucket, stub = s3
+    stub.add_response("head_bucket", {"BucketRegion": "eu-west-1"}, WHERE)
+
+    assert bucket.region() == "eu-west-1"
+
+
+FOREIGN = "invoke bootstrap; if another account has a bucket of that name, choose another project name"
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "answer", "cure"),
+    [
+        ("404", 404, "it does not exist", "invoke bootstrap"),
+        ("NoSuchBucket", 404, "it does not exist", "invoke bootstrap"),
+        ("403", 403, "403: it is not that account's, or you may not see it", FOREIGN),
+    ],
+)
+def test_a_bucket_that_cannot_be_found(s3: S3, code: str, status: int, answer: str, cure: str) -> None:
+    """A bucket that is missing, or another account's, ends with 2 and says what to do about it."""
+    bucket, stub = s3
+    stub.add_client_error("head_bucket", code, http_status_code=status)
+
+    with pytest.raises(ConfigError) as caught:
+        bucket.region()
+
+    assert caught.value.exit_code == 2
+    assert str(caught.value) == (
+        f"error: looking for the bucket artifacts of account {OWNER}\n  answer: {answer}\n  next: {cure}"
+    )
+
+
+def test_a_bucket_that_is_not_told_of(s3: S3) -> None:
+    """An S3 that is busy has not said that a bucket is missing."""
+    bucket, stub = s3
+    stub.add_client_error("head_bucket", "503", http_status_code=503)
+
+    with pytest.raises(UnavailableError, match=f"looking for the bucket artifacts of account {OWNER}"):
+        bucket.region()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from lockstep import canonical
+from lockstep import canonical, schemas
 from lockstep.errors import LockstepError, UnavailableError
 from lockstep.images import Images
 from lockstep.sandbox import engine
@@ -176,7 +176,7 @@ def test_a_reset_forgets_the_accounts(installed: Server) -> None:
 
 
 def test_the_emulator_has_no_environment_of_ours(installed: Server) -> None:
-    """The emulator gets its own settings, on loopback and with IAM enforced, and none of the person's AWS."""
+    """The emulator gets its own settings, on loopback, IAM enforced by what is known of AWS; none of the person's."""
     notes = "import json, os, pathlib\npathlib.Path('env').write_text(json.dumps(dict(os.environ)))\n"
     stand_in(installed.root, notes + SERVES)
 
@@ -184,6 +184,7 @@ def test_the_emulator_has_no_environment_of_ours(installed: Server) -> None:
 
     env = json.loads((installed.home / "env").read_text())
     assert (env["BIND_HOST"], env["AUTH"], env["MINISTACK_ACCOUNT_ID"]) == ("127.0.0.1", "true", "111111111111")
+    assert env["LOCKSTEP_SCHEMAS"] == str(schemas.installed())
     assert [name for name in env if name.startswith("AWS_")] == []
 
 

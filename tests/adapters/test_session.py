@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
 
+import boto3
+import botocore.session
 import pytest
 
 from lockstep.aws.session import Reach, Session, open_session
-from lockstep.errors import IdentityError, UnavailableError
+from lockstep.errors import IdentityError, LockstepError, UnavailableError
 from lockstep.model import AccountId
 from tests.adapters import fake_aws
 from tests.adapters.stubs import ACCESS, REGION, SECRET, TOKEN, a_boto_session, stubbed
@@ -69,6 +73,40 @@ def test_the_wrong_account() -> None:
         f"  answer: the caller is {DEVELOPER}, in account {TOOLING}\n"
         "  next: use a profile of the right account; nothing was changed"
     )
+
+
+@pytest.mark.parametrize("ahead", [0, 3600, -600])
+def test_a_clock_that_is_wrong(ahead: int) -> None:
+    """How far this machine's clock is ahead of AWS's, or behind it, is told by the date of AWS's answer."""
+    told = format_datetime(datetime.now(UTC) - timedelta(seconds=ahead), usegmt=True)
+    with stubbed("sts") as (session, stub):
+        stub.add_response("get_caller_identity", {"ResponseMetadata": {"HTTPHeaders": {"date": told}}})
+
+        skew = session.skew()
+
+    assert round(skew / 60) == ahead / 60
+
+
+@pytest.mark.parametrize("headers", [{}, {"date": "yesterday"}])
+def test_an_aws_that_tells_no_time(headers: dict[str, str]) -> None:
+    """An answer without a date, or with what is none, is an error, and not a clock that is right."""
+    with stubbed("sts") as (session, stub):
+        stub.add_response("get_caller_identity", {"ResponseMetadata": {"HTTPHeaders": headers}})
+
+        with pytest.raises(LockstepError) as caught:
+            session.skew()
+
+    told = headers.get("date", "")
+    assert str(caught.value) == f"error: asking AWS what time it is\n  answer: it says '{told}'"
+
+
+def test_a_clock_that_aws_refuses() -> None:
+    """A clock so wrong that AWS refuses every call is told as a refusal."""
+    with stubbed("sts") as (session, stub):
+        stub.add_client_error("get_caller_identity", "RequestTimeTooSkewed", "The difference is too large")
+
+        with pytest.raises(IdentityError, match="asking AWS what time it is"):
+            session.skew()
 
 
 def test_a_profile_lets_in(reach: Reach) -> None:
@@ -227,6 +265,19 @@ def test_there_is_nothing_to_pass_on() -> None:
 
     with pytest.raises(IdentityError, match="passing credentials to a child process"):
         session.child_environment()
+
+
+def test_half_of_the_keys_is_passed_on_to_nobody() -> None:
+    """Credentials that are not whole are told before a child is started with them."""
+    core = botocore.session.Session()
+    core.set_credentials(ACCESS, None)  # type: ignore[arg-type]  # as a broken provider gives them
+
+    with pytest.raises(IdentityError) as caught:
+        Session(Reach(REGION), boto3.Session(botocore_session=core)).child_environment()
+
+    assert str(caught.value) == (
+        "error: passing credentials to a child process\n  answer: they are not whole\n  next: invoke doctor"
+    )
 
 
 def test_a_client_is_patient_and_stays_in_its_region(reach: Reach) -> None:

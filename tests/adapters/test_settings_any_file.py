@@ -87,7 +87,13 @@ PRINTABLE = st.text("abcXYZ019 :/=.@-\u00e9", min_size=1, max_size=8)
 TAGS = st.dictionaries(PRINTABLE.filter(lambda key: not key.startswith("aws:")), PRINTABLE, max_size=3)
 PROFILE = st.none() | st.sampled_from(("default", "acme admin"))
 PRINCIPALS = st.lists(ACCOUNT.map(lambda account: f"arn:aws:iam::{account}:role/x"), max_size=2).map(tuple)
+ORGANIZATION = st.just("") | st.from_regex("o-[a-z0-9]{10,32}", fullmatch=True)
 PARAMETERS = st.dictionaries(WORD.map(str.lower), st.dictionaries(WORD, PRINTABLE, max_size=2), max_size=2)
+
+
+def admin_role(account: AccountId) -> st.SearchStrategy[str | None]:
+    """Return no role, or one of this account."""
+    return st.none() | WORD.map(lambda name: f"arn:aws:iam::{account}:role/{name}")
 
 
 @st.composite
@@ -97,26 +103,37 @@ def good_settings(draw: st.DrawFn) -> settings.Settings:
     names = draw(st.lists(NAME, min_size=1, max_size=4, unique=True))
     accounts = draw(st.lists(ACCOUNT.map(AccountId), min_size=len(names) + 1, max_size=len(names) + 1, unique=True))
     project = draw(st.from_regex("[a-z][a-z0-9]{1,9}", fullmatch=True))
-    tooling = settings.Tooling(account=accounts[0], profile=draw(PROFILE), developers=draw(PRINCIPALS), tags=draw(TAGS))
+    tooling = settings.Tooling(
+        account=accounts[0],
+        profile=draw(PROFILE),
+        admin_role=draw(admin_role(accounts[0])),
+        developers=draw(PRINCIPALS),
+        tags=draw(TAGS),
+    )
     targets = tuple(
         settings.EnvironmentSettings(
             name=name,
             account=account,
             region=region,
             admin_profile=draw(PROFILE),
+            admin_role=draw(admin_role(account)),
             deployers=draw(PRINCIPALS),
+            protect=draw(st.booleans()),
             tags=draw(TAGS),
             parameters=draw(PARAMETERS),
         )
         for name, account in zip(names, accounts[1:], strict=True)
     )
-    return settings.Settings(Path("x.toml"), project, region, tooling, targets, sandbox=draw(st.booleans()))
+    where = (Path("x.toml"), project, region, tooling, targets)
+    return settings.Settings(*where, sandbox=draw(st.booleans()), organization=draw(ORGANIZATION))
 
 
 def inline(value: object) -> str:
     """Return a value as TOML on one line; an iterable of pairs, such as a table of the schema, as a table."""
     if isinstance(value, str):
         return f'"{value}"'
+    if isinstance(value, bool):
+        return str(value).lower()
     if isinstance(value, tuple):
         return f"[{', '.join(inline(inner) for inner in value)}]"
     pairs = value.items() if isinstance(value, dict) else dict(value).items()  # type: ignore[call-overload]  # a table of the schema
@@ -128,6 +145,7 @@ def inline(value: object) -> str:
 def test_settings_come_back_as_they_were_written(file: Path, wanted: settings.Settings) -> None:
     """Settings that keep every rule mean the same after they were written to a file and read again."""
     lines = [f'project = "{wanted.project}"', f'region = "{wanted.region}"', f"tooling = {inline(wanted.tooling)}"]
+    lines += [f'organization = "{wanted.organization}"'] if wanted.organization else []
     lines += [f"environments = {inline(wanted.targets)}", *(["[sandbox]"] if wanted.sandbox else [])]
     file.write_text("\n".join(lines), encoding="utf-8")
 

@@ -123,7 +123,7 @@ def test_files_that_are_not_text(tmp_path: Path) -> None:
 
 
 def test_the_sandbox_that_we_ship() -> None:
-    """The sandbox has three accounts; developers deploy to test, and to prod only the releaser."""
+    """The sandbox has three accounts; developers deploy to test, and to prod, which is protected, only the releaser."""
     sandbox = settings.load(ROOT / settings.SANDBOX, ROOT)
 
     assert sandbox == settings.Settings(
@@ -150,6 +150,7 @@ def test_the_sandbox_that_we_ship() -> None:
                 region="eu-west-1",
                 admin_profile="lockstep-sandbox-prod-admin",
                 deployers=("arn:aws:iam::111111111111:user/releaser",),
+                protect=True,
             ),
         ),
         sandbox=True,
@@ -177,7 +178,7 @@ def test_the_example_that_we_ship_is_good() -> None:
                 (("Stage", "test"),),
                 (("hello", (("LogLevel", "DEBUG"),)),),
             ),
-            Environment("prod", AccountId("333333333333"), "eu-west-1"),
+            Environment("prod", AccountId("333333333333"), "eu-west-1", protect=True),
         ),
     )
 
@@ -189,7 +190,7 @@ def test_the_example_that_we_ship_is_complete() -> None:
     shown = set(example), set(example["tooling"]), set(example["environments"][0])
 
     assert shown == (
-        {"project", "region", "tooling", "environments"},
+        {"project", "region", "organization", "tooling", "environments"},
         set(settings.Tooling.model_fields),
         set(settings.EnvironmentSettings.model_fields),
     )

@@ -1,4 +1,4 @@
-"""CloudFormation: how a stack that fails, is stuck or is somebody else's just now is told of."""
+"""CloudFormation: how a change that fails is told, by its cause and with what to do, as 6 or as 7."""
 
 from __future__ import annotations
 
@@ -7,55 +7,45 @@ from collections.abc import Iterator
 import pytest
 from botocore.stub import Stubber
 
-from lockstep.aws.cloudformation import Stacks
-from lockstep.errors import BusyError, IdentityError, LockstepError, StackError
+from lockstep.aws.stack_changes import AccountStacks
+from lockstep.errors import DeployError, IdentityError, StackError
 from tests.adapters.stubbed_stacks import (
-    CHANGE,
-    ID,
+    ACCOUNT,
+    BY_ID,
+    BY_SET,
+    CHANGED,
+    NEW,
     STACK,
+    WANTED,
     WHERE,
-    apply,
-    changed,
+    absent,
+    account_stacks,
+    began,
     described,
     event,
-    found,
     own_event,
+    planned,
     seen,
+    told,
 )
 from tests.adapters.stubs import stubbed
 
-TRIED = f"error: applying the stack {STACK} in account 222222222222\n"
+TRIED = f"error: applying the stack {STACK} in account {ACCOUNT}\n"
 
-CloudFormation = tuple[Stacks, Stubber]
+CloudFormation = tuple[AccountStacks, Stubber]
 
 
 @pytest.fixture
 def cfn() -> Iterator[CloudFormation]:
     """Have an account whose answers a test puts in, where no look takes long."""
-    with stubbed("cloudformation") as (session, stub):
-        yield Stacks(session, "222222222222", 0.0001), stub
+    with account_stacks() as found:
+        yield found
 
 
-def test_a_change_set_that_fails(cfn: CloudFormation) -> None:
-    """A change set that fails for any other reason is an error in CloudFormation's words."""
-    stacks, stub = cfn
-    found(stub, None)
-    changed(stub, "CREATE", "FAILED", reason="Unresolved resource dependencies [X]")
-
-    with pytest.raises(StackError) as caught:
-        apply(stacks)
-
-    assert str(caught.value) == (
-        f"{TRIED}  answer: Unresolved resource dependencies [X]\n  next: mend the template, then repeat"
-    )
-
-
-def test_a_stack_that_fails(cfn: CloudFormation) -> None:
+def test_an_update_that_fails(cfn: CloudFormation) -> None:
     """A failed update is told by the event that failed first, not by what CloudFormation cancelled after it."""
     stacks, stub = cfn
-    found(stub, "CREATE_COMPLETE")
-    changed(stub, "UPDATE", "CREATE_COMPLETE")
-    stub.add_response("execute_change_set", {}, CHANGE)
+    stub.add_response("execute_change_set", {}, BY_SET)
     described(stub, "UPDATE_ROLLBACK_COMPLETE")
     newest_first = [
         own_event("UPDATE_ROLLBACK_COMPLETE"),
@@ -66,18 +56,19 @@ def test_a_stack_that_fails(cfn: CloudFormation) -> None:
     and_more = [
         event("Role", "AWS::IAM::Role", "UPDATE_FAILED", "The policy is malformed"),
         event("Bucket", "AWS::S3::Bucket", "UPDATE_FAILED", "Resource update cancelled"),
-        event("Inner", "AWS::CloudFormation::Stack", "UPDATE_IN_PROGRESS"),
+        event("Inner", "AWS::CloudFormation::Stack", "UPDATE_IN_PROGRESS", physical=f"{STACK}-Inner-1"),
         event("Before", "AWS::IAM::Role", "UPDATE_FAILED", "The cause, before an inner stack began"),
         own_event("UPDATE_IN_PROGRESS", "User Initiated"),
         event("Old", "AWS::IAM::Role", "CREATE_FAILED", "A failure of last year"),
     ]
     stub.add_response("describe_stack_events", {"StackEvents": newest_first, "NextToken": "2"}, WHERE)
     stub.add_response("describe_stack_events", {"StackEvents": and_more}, {**WHERE, "NextToken": "2"})
+    seen(stub, "UPDATE_ROLLBACK_COMPLETE")
 
-    with pytest.raises(StackError) as caught:
-        apply(stacks)
+    with pytest.raises(DeployError) as caught:
+        stacks.apply(STACK, WANTED, CHANGED)
 
-    assert caught.value.exit_code == 7
+    assert caught.value.exit_code == 6
     assert str(caught.value) == (
         f"{TRIED}"
         "  answer: Before (AWS::IAM::Role) UPDATE_FAILED: The cause, before an inner stack began\n"
@@ -85,83 +76,143 @@ def test_a_stack_that_fails(cfn: CloudFormation) -> None:
     )
 
 
-def test_a_stack_that_fails_without_a_reason(cfn: CloudFormation) -> None:
-    """A stack that ends badly without any failed event is still an error."""
+CREATED_IN_VAIN = (
+    own_event("DELETE_COMPLETE"),
+    event("Role", "AWS::IAM::Role", "DELETE_COMPLETE"),
+    own_event("DELETE_IN_PROGRESS", "The following resource(s) failed to create: [Role]. Delete requested by user."),
+    event("Files", "AWS::S3::Bucket", "CREATE_FAILED", "Resource creation cancelled"),
+    event("Role", "AWS::IAM::Role", "CREATE_FAILED", "The policy is malformed"),
+    own_event("CREATE_IN_PROGRESS", "User Initiated"),
+    own_event("REVIEW_IN_PROGRESS", "User Initiated"),
+)
+
+
+def test_a_creation_that_fails(cfn: CloudFormation) -> None:
+    """A stack whose creation failed has taken itself away: its cause is told all the same, and it may be repeated."""
     stacks, stub = cfn
-    stub.add_response("describe_stack_events", {"StackEvents": [own_event("DELETE_COMPLETE")]}, WHERE)
+    began(stub)
+    described(stub, "CREATE_IN_PROGRESS", BY_ID)
+    described(stub, "DELETE_IN_PROGRESS", BY_ID)
+    described(stub, "DELETE_COMPLETE", BY_ID)
+    told(stub, BY_ID, *CREATED_IN_VAIN)
+    seen(stub, "DELETE_COMPLETE", BY_ID)
 
-    assert stacks.first_failure(STACK) == "CloudFormation gave no reason"
+    with pytest.raises(DeployError) as caught:
+        stacks.apply(STACK, WANTED, NEW)
 
-
-def test_a_failed_look_is_no_failed_stack(cfn: CloudFormation) -> None:
-    """Credentials that expire while a stack is being made are told as that: the stack may be well."""
-    stacks, stub = cfn
-    found(stub, None)
-    changed(stub, "CREATE", "CREATE_COMPLETE")
-    stub.add_response("execute_change_set", {}, CHANGE)
-    stub.add_client_error("describe_stacks", "ExpiredToken", "The security token included in the request is expired")
-
-    with pytest.raises(IdentityError, match="applying the stack"):
-        apply(stacks)
+    assert caught.value.exit_code == 6
+    assert str(caught.value) == (
+        f"{TRIED}"
+        "  answer: Role (AWS::IAM::Role) CREATE_FAILED: The policy is malformed\n"
+        "  next: mend the cause, then repeat"
+    )
 
 
 @pytest.mark.parametrize(
     ("status", "cure"),
     [
-        ("CREATE_FAILED", "delete the stack, then repeat"),
-        ("ROLLBACK_COMPLETE", "delete the stack, then repeat"),
-        ("ROLLBACK_FAILED", "delete the stack, then repeat"),
-        ("DELETE_FAILED", "delete the stack, then repeat"),
-        ("UPDATE_FAILED", "roll it back in the CloudFormation console, then repeat"),
         ("UPDATE_ROLLBACK_FAILED", "continue its rollback in the CloudFormation console, then repeat"),
+        ("UPDATE_FAILED", "roll it back in the CloudFormation console, then repeat"),
     ],
 )
-def test_a_stack_that_needs_a_person(cfn: CloudFormation, status: str, cure: str) -> None:
-    """A stack that takes no change ends with 7 and stays as it is; nobody is told to delete one that was whole."""
+def test_an_update_that_leaves_a_stack_stuck(cfn: CloudFormation, status: str, cure: str) -> None:
+    """A stack that a failed change leaves stuck ends with 7, with the cause, its state and what a person has to do."""
     stacks, stub = cfn
+    stub.add_response("execute_change_set", {}, BY_SET)
+    described(stub, status)
+    failed = event("Role", "AWS::IAM::Role", "UPDATE_FAILED", "The policy is malformed")
+    told(stub, WHERE, own_event(status), failed, own_event("UPDATE_IN_PROGRESS"))
     seen(stub, status)
 
     with pytest.raises(StackError) as caught:
-        apply(stacks)
+        stacks.apply(STACK, WANTED, CHANGED)
 
     assert caught.value.exit_code == 7
-    assert str(caught.value) == f"{TRIED}  answer: it is {status}\n  next: {cure}"
+    cause = "Role (AWS::IAM::Role) UPDATE_FAILED: The policy is malformed"
+    assert str(caught.value) == f"{TRIED}  answer: {cause}; it is {status}\n  next: {cure}"
 
 
-@pytest.mark.parametrize(
-    ("call", "code", "message"),
-    [
-        ("delete", "InvalidChangeSetStatus", "An operation on this ChangeSet is currently in progress."),
-        ("create", "ValidationError", f"Stack:{ID} is in UPDATE_IN_PROGRESS state and can not be updated."),
-        ("execute", "InvalidChangeSetStatus", "cannot be executed in its current status of [CREATE_IN_PROGRESS]"),
-        ("execute", "ChangeSetNotFound", "ChangeSet [x] does not exist"),
-    ],
-)
-def test_two_runs_at_once(cfn: CloudFormation, call: str, code: str, message: str) -> None:
-    """Of two runs at once, the one that comes second ends with 8."""
+def test_a_deletion_that_fails(cfn: CloudFormation) -> None:
+    """A stack that cannot be deleted ends with 7 and the first reason, not that of a failed creation long before."""
     stacks, stub = cfn
     seen(stub, "CREATE_COMPLETE")
-    if call != "delete":
-        stub.add_response("delete_change_set", {}, CHANGE)
-    if call == "execute":
-        changed(stub, "UPDATE", "CREATE_COMPLETE")
-    stub.add_client_error(f"{call}_change_set", code, message)
+    described(stub, "CREATE_COMPLETE")
+    stub.add_response("delete_stack", {}, BY_ID)
+    described(stub, "DELETE_FAILED", BY_ID)
+    told(
+        stub,
+        BY_ID,
+        own_event("DELETE_FAILED", "The following resource(s) failed to delete: [Files]."),
+        event("Files", "AWS::S3::Bucket", "DELETE_FAILED", "The bucket you tried to delete is not empty"),
+        own_event("DELETE_IN_PROGRESS", "User Initiated"),
+        event("Role", "AWS::IAM::Role", "UPDATE_FAILED", "A failure of last year"),
+    )
+    seen(stub, "DELETE_FAILED", BY_ID)
 
-    with pytest.raises(BusyError) as caught:
-        apply(stacks)
+    with pytest.raises(StackError) as caught:
+        stacks.delete(STACK)
 
-    assert caught.value.exit_code == 8
-    assert f"({code})" in caught.value.answer
-    assert message in caught.value.answer
+    assert str(caught.value) == (
+        f"error: deleting the stack {STACK} in account {ACCOUNT}\n"
+        "  answer: Files (AWS::S3::Bucket) DELETE_FAILED: The bucket you tried to delete is not empty;"
+        " it is DELETE_FAILED\n"
+        "  next: delete the stack, then repeat"
+    )
 
 
-def test_any_other_refusal_keeps_its_words(cfn: CloudFormation) -> None:
-    """A template that CloudFormation does not take is an error in its words."""
+def test_a_new_stack_whose_change_set_fails(cfn: CloudFormation) -> None:
+    """A new stack whose template CloudFormation cannot plan is an error in its words."""
     stacks, stub = cfn
-    found(stub, None)
-    stub.add_client_error("create_change_set", "ValidationError", "Template format error: x")
+    absent(stub)
+    planned(stub, "CREATE", "FAILED", reason="Unresolved resource dependencies [X]")
+    stub.add_response("delete_change_set", {}, BY_SET)
 
-    with pytest.raises(LockstepError) as caught:
-        apply(stacks)
+    with pytest.raises(StackError) as caught:
+        stacks.apply(STACK, WANTED, NEW)
 
-    assert caught.value.answer == "ValidationError: Template format error: x"
+    assert str(caught.value) == (
+        f"{TRIED}  answer: Unresolved resource dependencies [X]\n  next: mend the template, then repeat"
+    )
+
+
+def test_a_stack_that_is_stuck_by_now(cfn: CloudFormation) -> None:
+    """A stack that was shown as new and is stuck by now ends with 7 and stays as it is."""
+    stacks, stub = cfn
+    seen(stub, "DELETE_FAILED")
+
+    with pytest.raises(StackError) as caught:
+        stacks.apply(STACK, WANTED, NEW)
+
+    assert str(caught.value) == f"{TRIED}  answer: it is DELETE_FAILED\n  next: delete the stack, then repeat"
+
+
+def test_a_stack_that_fails_without_a_reason(cfn: CloudFormation) -> None:
+    """A stack that ends badly without any failed event is still an error."""
+    stacks, stub = cfn
+    told(stub, WHERE, own_event("DELETE_COMPLETE"))
+
+    assert stacks.first_failure(STACK) == "CloudFormation gave no reason"
+
+
+def test_a_stack_that_is_not_done_in_an_hour() -> None:
+    """A change that does not end is waited for an hour, and then said to go on: nobody knows how it will end."""
+    with stubbed("cloudformation") as (session, stub):
+        stub.add_response("execute_change_set", {}, BY_SET)
+        described(stub, "UPDATE_IN_PROGRESS")
+        told(stub, WHERE, own_event("UPDATE_IN_PROGRESS"))
+        seen(stub, "UPDATE_IN_PROGRESS")
+
+        with pytest.raises(DeployError) as caught:
+            AccountStacks(session, ACCOUNT, poll=3600.0).apply(STACK, WANTED, CHANGED)
+
+    assert str(caught.value) == f"{TRIED}  answer: the stack goes on: UPDATE_IN_PROGRESS\n  next: wait, then repeat"
+
+
+def test_a_failed_look_is_no_failed_stack(cfn: CloudFormation) -> None:
+    """Credentials that expire while a stack is being made are told as that: the stack may be well."""
+    stacks, stub = cfn
+    began(stub)
+    stub.add_client_error("describe_stacks", "ExpiredToken", "The security token included in the request is expired")
+
+    with pytest.raises(IdentityError, match="applying the stack"):
+        stacks.apply(STACK, WANTED, NEW)

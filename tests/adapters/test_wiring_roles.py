@@ -1,4 +1,4 @@
-"""Wiring: through which roles an environment is opened, for a deployment, for a look and for bootstrap."""
+"""Wiring: through which roles an environment is opened, for a deployment and for a look."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import pytest
 
 from lockstep.aws.cloudformation import Stacks
 from lockstep.aws.ecr import Registry
+from lockstep.aws.iam import Policies
 from lockstep.aws.lambda_ import Functions
 from lockstep.errors import ConfigError, IdentityError
-from lockstep.model import AccountId
 from lockstep.sam import Sam
-from lockstep.testing import PROD, TEST, TOOLING
-from tests.adapters.outside import AS_DEPLOYER, RELEASER, ROLE, SANDBOX, Outside, write
+from lockstep.testing import TEST, TOOLING
+from tests.adapters.outside import AS_DEPLOYER, RELEASER, ROLE, Outside
 
 CI = f"arn:aws:sts::{TOOLING}:assumed-role/shop-deployer-test/AWSCodeBuild-1"
 
@@ -25,12 +25,14 @@ def test_a_deployer(outside: Outside) -> None:
     assert isinstance(target.sam, Sam)
     assert isinstance(target.stacks, Stacks)
     assert isinstance(target.functions, Functions)
+    assert isinstance(target.policies, Policies)
     assert isinstance(releases.registry, Registry)
     assert releases.caller == AS_DEPLOYER
     assert releases.registry.host == f"127.0.0.1:{outside.aws.port}"
     assert releases.registry.session.prove(TOOLING, "") == AS_DEPLOYER
     assert target.caller == f"arn:aws:sts::{TEST}:assumed-role/shop-deploy-test/developer"
-    assert (target.stacks.account, target.functions.account, target.sam.account) == (TEST, TEST, TEST)
+    opened = (target.stacks.account, target.functions.account, target.policies.account, target.sam.account)
+    assert opened == (TEST, TEST, TEST, TEST)
     assert target.sam.role == f"arn:aws:iam::{TEST}:role/shop-execution-test"
     assert target.sam.prefix == f"environments/{TEST}"
     assert outside.aws.callers[target.sam.env["AWS_ACCESS_KEY_ID"]] == target.caller
@@ -107,36 +109,3 @@ def test_a_caller_who_may_not_look(outside: Outside, trusted: str) -> None:
 
     assert caught.value.tried == f"assuming {ROLE.format(TEST, 'status-test')} as {RELEASER}"
     assert caught.value.cure == "invoke bootstrap"
-
-
-@pytest.mark.parametrize("account", [TOOLING, TEST])
-def test_an_administrator(outside: Outside, account: AccountId) -> None:
-    """Each account is set up by its own administrator."""
-    stacks = outside.wiring().admin(account)
-
-    assert isinstance(stacks, Stacks)
-    assert (stacks.account, stacks.poll) == (account, 0.05)
-
-
-def test_an_administrator_of_another_account(outside: Outside) -> None:
-    """An administrator's profile that leads to another account sets up nothing."""
-    keys = "[prod-admin]\naws_access_key_id = test-admin\naws_secret_access_key = secret\n"
-    write(outside.root, ".lockstep/sandbox/aws/config", "[profile prod-admin]\n")
-    write(outside.root, ".lockstep/sandbox/aws/credentials", keys)
-
-    with pytest.raises(IdentityError, match=f"opening prod with profile prod-admin: .* says account {PROD}"):
-        outside.wiring().admin(PROD)
-
-
-def test_no_administrator(outside: Outside) -> None:
-    """An account without an administrator's profile is an error that names what to set."""
-    write(outside.root, "infra/sandbox.toml", SANDBOX.replace('admin_profile = "prod-admin"\n', ""))
-
-    with pytest.raises(IdentityError) as caught:
-        outside.wiring().admin(PROD)
-
-    assert str(caught.value) == (
-        f"error: opening account {PROD} to bootstrap prod\n"
-        "  answer: infra/sandbox.toml names no admin_profile for it\n"
-        "  next: set admin_profile of prod"
-    )

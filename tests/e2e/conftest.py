@@ -23,6 +23,7 @@ from botocore.exceptions import ClientError
 from lockstep import process
 from lockstep.aws.session import Reach, code_of, open_session
 from lockstep.sandbox import engine
+from tests.e2e.recorder import Recorder
 
 ROOT = Path(__file__).parents[2]
 TOOLING, TEST, PROD = "111111111111", "222222222222", "333333333333"
@@ -49,6 +50,7 @@ class Place:
 
     folder: Path
     env: Mapping[str, str]
+    recorder: Recorder
 
     def run(self, *argv: str, **env: str) -> Ran:
         """Run a command there."""
@@ -60,7 +62,22 @@ class Place:
 
     def invoke(self, *argv: str, **env: str) -> Ran:
         """Run a task there, with the environment that the demo left."""
+        if argv[0] in {"sandbox.stop", "sandbox.reset"}:
+            self.recorder.name(self.caller)
         return self.run(str(self.folder / ".venv" / "bin" / "invoke"), *argv, **env)
+
+    def restore(self) -> None:
+        """Put back whatever was changed in the files."""
+        self.run("git", "checkout", "-q", ".")
+        self.run("git", "clean", "-q", "-d", "--force", "services", "infra")
+
+    def caller(self, key: str) -> str:
+        """Whose an access key is, as CloudTrail has it."""
+        attribute = [{"AttributeKey": "AccessKeyId", "AttributeValue": key}]
+        for account in (TOOLING, TEST, PROD):
+            for event in self.client("cloudtrail", account).lookup_events(LookupAttributes=attribute)["Events"]:
+                return str(json.loads(event["CloudTrailEvent"])["userIdentity"]["arn"])
+        return "unknown"
 
     def endpoint(self) -> str:
         """Where the sandbox of this place listens."""
@@ -111,7 +128,16 @@ def docker_host() -> Iterator[str]:
         engine.stop(folder, print)
 
 
-def copy(to: Path, docker_host: str) -> Place:
+@pytest.fixture(scope="session")
+def recorder() -> Iterator[Recorder]:
+    """Listens to every call of the run, and writes who made which."""
+    found = Recorder()
+    yield found
+    found.close()
+    found.write(ROOT / "reports" / "calls.json")
+
+
+def copy(to: Path, docker_host: str, recorder: Recorder) -> Place:
     """Copy what git knows or would add of this working tree, and commit it there."""
     listed = subprocess.run(
         ("git", "-C", str(ROOT), "ls-files", "-z", "--cached", "--others", "--exclude-standard"),
@@ -125,8 +151,8 @@ def copy(to: Path, docker_host: str) -> Place:
     home.mkdir()
     tools = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     own = {"HOME": str(home), "PATH": tools, "DOCKER_HOST": docker_host, "LOCKSTEP_CONFIG": "infra/sandbox.toml"}
-    env = process.child_environment(os.environ, **own)
-    place = Place(to, env)
+    env = process.child_environment(os.environ, **own, **recorder.env)
+    place = Place(to, env, recorder)
     author = ("-c", "user.name=tests", "-c", "user.email=tests@example.invalid")
     place.run("git", "init", "-q", "-b", "main")
     place.run("git", "add", "--all")
@@ -135,22 +161,39 @@ def copy(to: Path, docker_host: str) -> Place:
 
 
 @pytest.fixture(scope="session")
-def demo(docker_host: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Place, Ran]]:
+def demo(docker_host: str, recorder: Recorder, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Place, Ran]]:
     """The place where the demo has run, and how it ended."""
     folder = tmp_path_factory.mktemp("e2e") / "lockstep"
     folder.mkdir()
-    place = copy(folder, docker_host)
+    place = copy(folder, docker_host, recorder)
     ran = place.run("nox", "-s", "demo")
     yield place, ran
     place.invoke("sandbox.stop")
     shutil.rmtree(folder.parent)
 
 
+def settle(place: Place) -> None:
+    """Bring both environments to the release of the tree."""
+    for argv in (("--env", "test"), ("--env", "prod", "--profile", "lockstep-sandbox-releaser")):
+        release = place.invoke("release", "--json").document["release"]
+        ran = place.invoke("deploy", *argv, "--release", release)
+        assert ran.status == 0, ran.stdout + ran.stderr
+
+
 @pytest.fixture
-def place(demo: tuple[Place, Ran]) -> Iterator[Place]:
+def place(demo: tuple[Place, Ran], recorder: Recorder) -> Iterator[Place]:
     """The place as the demo left it; what a test changes in its files is put back."""
     there, ran = demo
     assert ran.status == 0, ran.stdout + ran.stderr
     yield there
-    there.run("git", "checkout", "-q", ".")
-    there.run("git", "clean", "-q", "-d", "--force", "services", "infra")
+    recorder.name(there.caller)
+    there.restore()
+
+
+@pytest.fixture
+def expendable(place: Place) -> Iterator[Place]:
+    """The place, whose accounts a test may change: they are set up and deployed to again afterwards."""
+    yield place
+    place.restore()
+    assert place.invoke("bootstrap", "--yes").status == 0
+    settle(place)

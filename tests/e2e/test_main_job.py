@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from lockstep.images import Images
-from tests.e2e.conftest import PROD, TEST, TOOLING
+from tests.e2e.conftest import PROD, TEST, TOOLING, settle
 
 if TYPE_CHECKING:
     from tests.e2e.conftest import Place, Ran
@@ -27,14 +27,6 @@ def change_handler(place: Place, words: str) -> None:
     """Change a line of the handler that no answer depends on."""
     app = place.folder / "services" / "hello" / "app" / "app.py"
     app.write_text(app.read_text().replace("Answers GET /hello.", f"Answers GET /hello, {words}."))
-
-
-def settle(place: Place) -> None:
-    """Bring both environments to the release of the tree."""
-    for argv in (("--env", "test"), ("--env", "prod", "--profile", "lockstep-sandbox-releaser")):
-        release = place.invoke("release", "--json").document["release"]
-        ran = place.invoke("deploy", *argv, "--release", release)
-        assert ran.status == 0, ran.stdout + ran.stderr
 
 
 def test_the_demo_runs_the_whole_job(demo: tuple[Place, Ran]) -> None:

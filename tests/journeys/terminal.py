@@ -67,6 +67,7 @@ class Attended(Console):
     """A console at which somebody sits and answers."""
 
     answer: bool | None = None
+    word: str | None = None
 
     def confirm(self, question: str) -> bool | None:
         """Print the question and give the answer that was set; ask as the real one does where none was."""
@@ -75,17 +76,25 @@ class Attended(Console):
         self.complain(f"{question} [y/N] {'y' if self.answer else 'n'}")
         return self.answer
 
+    def ask(self, question: str) -> str | None:
+        """Print the question and give the word that was set; ask as the real one does where none was."""
+        if self.word is None:
+            return super().ask(question)
+        self.complain(f"{question} {self.word}")
+        return self.word
+
 
 @dataclass
 class Outside(FakeWiring):
     """The fakes, with the real console before them."""
 
     answer: bool | None = None
+    word: str | None = None
 
     @cached_property
     def console(self) -> ports.Console:  # type: ignore[override]  # what it prints is the point here
         """Where words and results go: to stdout and stderr, as for a person."""
-        return Attended(self.as_json, self.answer)
+        return Attended(self.as_json, self.answer, self.word)
 
 
 @dataclass
@@ -98,6 +107,7 @@ class Terminal:
     services: tuple[Service, ...] = field(default_factory=lambda: (a_service(),))
     settings: str = SETTINGS
     answer: bool | None = None
+    word: str | None = None
     commit: Commit = field(default_factory=a_commit)
     outside: type[Outside] = Outside
 
@@ -148,4 +158,5 @@ class Terminal:
             catalog=self.services,
             checked_out=self.commit,
             answer=self.answer,
+            word=self.word,
         )

@@ -1,96 +1,160 @@
-"""Setting up the accounts: planned, asked, applied in order, repeatable, resumable."""
+"""Setting up the accounts: planned, asked, applied in order, repeatable, resumable, looked at again."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from lockstep.errors import StackError
+from lockstep.errors import IdentityError, StackError
+from lockstep.model import StackName
+from lockstep.testing import PROD, SETTINGS, TOOLING
+from tests.journeys.account_stacks_shown import AWS, LOOKED, STACKS, done, link_templates, plan, stacks
 from tests.journeys.terminal import text
 
 if TYPE_CHECKING:
     from tests.journeys.terminal import Terminal
 
-PLAN = (
-    "AWS: a fake one",
-    "Plan for bootstrap, in this order:",
-    "  tooling (111111111111): shop-tooling-roles from infra/tooling-roles.yaml",
-    "  tooling (111111111111): shop-deployer-test from infra/tooling-deployer.yaml",
-    "  tooling (111111111111): shop-deployer-prod from infra/tooling-deployer.yaml",
-    "  tooling (111111111111): shop-tooling-resources from infra/tooling-resources.yaml",
-    "  tooling (111111111111): shop-repository-hello-hellofunction from infra/tooling-repository.yaml",
-    "  test (222222222222): shop-account-test from infra/environment.yaml",
-    "  prod (333333333333): shop-account-prod from infra/environment.yaml",
-)
-STACKS = (
-    "shop-tooling-roles",
-    "shop-deployer-test",
-    "shop-deployer-prod",
-    "shop-tooling-resources",
-    "shop-repository-hello-hellofunction",
-    "shop-account-test",
-    "shop-account-prod",
-)
-
-
-def done(*results: str) -> list[str]:
-    """What is printed of each stack that is done."""
-    where = ("tooling", "tooling", "tooling", "tooling", "tooling", "test", "prod")
-    return [f"  {w}: {s} {r} (1.0 s)" for w, s, r in zip(where, STACKS, results, strict=False)]
+NOTHING = "Nothing to do: every stack is as planned."
+DECLINED = "Nothing was changed. To apply it without a question: invoke bootstrap --yes"
+TAGGED = SETTINGS.replace("[tooling]", '[tooling]\ntags = { Team = "shop" }')
+OF_TOOLING = [stack for stack, (where, *_) in STACKS.items() if where.startswith("tooling")]
 
 
 @pytest.fixture(autouse=True)
 def _our_account_templates(terminal: Terminal) -> None:
     """Let the working tree hold the account templates of this one."""
-    (terminal.root / "infra").symlink_to(Path(__file__).parents[2] / "infra")
+    link_templates(terminal)
 
 
 def test_the_plan(terminal: Terminal) -> None:
-    """A dry run shows every stack in its order with its account, and changes nothing."""
+    """A dry run shows every stack in its order, with its account and its resources, and changes nothing."""
     seen = terminal.invoke("bootstrap", "--dry-run")
 
-    assert seen == (0, text(*PLAN, "Dry run: nothing was changed."), "")
-    assert terminal.world.account_stacks == {}
+    assert seen == (0, text(*plan(), "Dry run: nothing was changed."), "")
+    assert (stacks(terminal), terminal.changes()) == ([], [])
 
 
 def test_the_plan_as_json(terminal: Terminal) -> None:
-    """With --json a dry run is one document in which nothing came of any stack."""
+    """With --json a dry run is one document with every change, in which nothing came of any stack."""
     seen = terminal.invoke("bootstrap", "--dry-run", "--json")
 
-    assert seen.document == {"target": "aws", "dry_run": True, "stacks": dict.fromkeys(STACKS)}
-    assert seen.err == text(*PLAN)
-
-
-def test_applied(terminal: Terminal) -> None:
-    """With --yes every stack is made in its order, and those that need the key get the one that was made."""
-    seen = terminal.invoke("bootstrap", "--yes")
-
-    assert seen == (0, text(*PLAN, *done(*["created"] * 7), "7 of 7 stacks changed."), "")
-    keys = {stack: values.get("KeyArn") for (_, stack), (_, values) in terminal.world.account_stacks.items()}
-    assert keys == {
-        **dict.fromkeys(STACKS[:4]),
-        **dict.fromkeys(STACKS[4:], "arn:aws:kms:::key/1"),
+    assert seen.err == text(*plan())
+    document = seen.document
+    assert {name: document[name] for name in ("target", "dry_run", "stacks", "trust")} == {
+        "target": "aws",
+        "dry_run": True,
+        "stacks": {},
+        "trust": [],
+    }
+    assert [one["stack"] for one in document["plan"]] == list(STACKS)
+    assert document["plan"][4] == {
+        "stack": "shop-repository-hello-hellofunction",
+        "where": "tooling",
+        "account_id": TOOLING,
+        "template": "infra/tooling-repository.yaml",
+        "change": "create",
+        "resources": [
+            {"action": "add", "logical_id": "ImageRepository", "type": "AWS::ECR::Repository", "properties": []}
+        ],
     }
 
 
-def test_applied_again(terminal: Terminal) -> None:
-    """The second run finds every stack as planned, and says that there was nothing to do."""
+def test_the_plan_of_an_update(terminal: Terminal) -> None:
+    """A dry run of a change of settings shows what it changes of which resource, and leaves nothing waiting."""
     terminal.invoke("bootstrap", "--yes")
-    before = terminal.accounts()
+    terminal.settings = TAGGED
+    terminal.changes()
 
+    seen = terminal.invoke("bootstrap", "--dry-run")
+
+    updated = {stack.replace("-", "_"): "is updated" for stack in OF_TOOLING}
+    assert seen == (0, text(*plan(all="stays", **updated), "Dry run: nothing was changed."), "")
+    assert terminal.changes() == [f"{verb} {stack}" for verb in ("plan", "discard") for stack in OF_TOOLING]
+
+
+def test_applied(terminal: Terminal) -> None:
+    """With --yes every stack is made in its order, with the key that was made, and everybody's roles are tried."""
     seen = terminal.invoke("bootstrap", "--yes")
 
-    assert seen == (0, text(*PLAN, *done(*["unchanged"] * 7), "Nothing to do: every stack is as planned."), "")
-    assert terminal.accounts() == before
+    assert seen == (0, text(*plan(), *done(), LOOKED, "7 of 7 stacks changed."), "")
+    keys = {stack: values.get("KeyArn") for (_, stack), (values) in parameters(terminal).items()}
+    assert keys == dict.fromkeys(STACKS, "arn:aws:kms:::key/1") | {"shop-tooling-resources": None}
+
+
+def parameters(terminal: Terminal) -> dict[tuple[str, str], dict[str, str]]:
+    """Return the parameters of the account stacks that are there."""
+    return {where: dict(content.parameters) for where, content in terminal.world.account_stacks.items()}
+
+
+def test_applied_again(terminal: Terminal) -> None:
+    """The second run finds every stack as planned, asks nobody, and says that there was nothing to do."""
+    terminal.invoke("bootstrap", "--yes")
+    before = terminal.accounts()
+    terminal.changes()
+
+    seen = terminal.invoke("bootstrap")
+
+    assert seen == (0, text(*plan(all="stays"), LOOKED, NOTHING), "")
+    assert (terminal.accounts(), terminal.changes()) == (before, [])
 
 
 def test_applied_as_json(terminal: Terminal) -> None:
-    """With --json what came of each stack is one document."""
+    """With --json one document holds the plan, what came of each stack, and who could become whom."""
     seen = terminal.invoke("bootstrap", "--yes", "--json")
 
-    assert seen.document == {"target": "aws", "dry_run": False, "stacks": dict.fromkeys(STACKS, "created")}
+    assert seen.err == text(*plan(), *done())
+    document = seen.document
+    assert (document["dry_run"], len(document["plan"])) == (False, 7)
+    assert document["stacks"] == {stack: {"result": "created", "seconds": 1.0} for stack in STACKS}
+    assert len(document["trust"]) == 28
+    assert document["trust"][0] == {
+        "who": f"arn:aws:iam::{TOOLING}:user/administrator",
+        "role": f"arn:aws:iam::{TOOLING}:role/shop-build",
+        "expected": False,
+        "allowed": False,
+    }
+
+
+def test_one_environment(terminal: Terminal) -> None:
+    """With --env only tooling and that environment are opened and set up, and only their roles are tried."""
+    terminal.world.fails[f"admin {PROD}"] = IdentityError("opening prod", "AccessDenied")
+
+    seen = terminal.invoke("bootstrap", "--env", "test", "--yes")
+
+    made = [stack for stack in STACKS if stack != "shop-account-prod"]
+    looked = "Looked again: 4 roles are taken by who may, 15 refused to who may not."
+    assert seen == (0, text(*plan(shop_account_prod=""), *done(*made), looked, "6 of 6 stacks changed."), "")
+    assert stacks(terminal) == made
+
+
+@pytest.mark.parametrize(
+    ("env", "answer"),
+    [
+        (
+            "tset",
+            [
+                "error: unknown environment 'tset'",
+                "  answer: infra/environments.toml names test, prod",
+                "  next: did you mean 'test'?",
+            ],
+        ),
+        (
+            "",
+            [
+                "error: choosing the environment",
+                "  answer: none is named; infra/environments.toml has test, prod",
+                "  next: add --env",
+            ],
+        ),
+    ],
+)
+def test_an_environment_that_there_is_not(terminal: Terminal, env: str, answer: list[str]) -> None:
+    """An unknown environment, and an empty name as a script's unset variable gives it, set nothing up."""
+    seen = terminal.invoke("bootstrap", f"--env={env}", "--yes")
+
+    assert seen == (2, text(AWS), text(*answer))
+    assert stacks(terminal) == []
 
 
 def test_agreed(terminal: Terminal) -> None:
@@ -99,11 +163,7 @@ def test_agreed(terminal: Terminal) -> None:
 
     seen = terminal.invoke("bootstrap")
 
-    assert seen == (
-        0,
-        text(*PLAN, *done(*["created"] * 7), "7 of 7 stacks changed."),
-        text("Apply it? [y/N] y"),
-    )
+    assert seen == (0, text(*plan(), *done(), LOOKED, "7 of 7 stacks changed."), text("Apply it? [y/N] y"))
 
 
 def test_declined(terminal: Terminal) -> None:
@@ -112,12 +172,21 @@ def test_declined(terminal: Terminal) -> None:
 
     seen = terminal.invoke("bootstrap")
 
-    assert seen == (
-        0,
-        text(*PLAN, "Nothing was changed. To apply it without a question: invoke bootstrap --yes"),
-        text("Apply it? [y/N] n"),
-    )
-    assert terminal.world.account_stacks == {}
+    assert seen == (0, text(*plan(), DECLINED), text("Apply it? [y/N] n"))
+    assert stacks(terminal) == []
+
+
+def test_declined_updates(terminal: Terminal) -> None:
+    """What was shown and declined is taken away."""
+    terminal.invoke("bootstrap", "--yes")
+    terminal.settings, terminal.answer = TAGGED, False
+    before = terminal.accounts()
+    terminal.changes()
+
+    seen = terminal.invoke("bootstrap")
+
+    assert (seen.code, terminal.accounts()) == (0, before)
+    assert terminal.changes() == [f"{verb} {stack}" for verb in ("plan", "discard") for stack in OF_TOOLING]
 
 
 def test_nobody_there_to_answer(terminal: Terminal) -> None:
@@ -126,10 +195,10 @@ def test_nobody_there_to_answer(terminal: Terminal) -> None:
 
     assert seen == (
         2,
-        text(*PLAN),
+        text(*plan()),
         text("error: asking whether to apply it", "  answer: nobody can answer here", "  next: invoke bootstrap --yes"),
     )
-    assert terminal.world.account_stacks == {}
+    assert stacks(terminal) == []
 
 
 def test_interrupted_and_resumed(terminal: Terminal) -> None:
@@ -137,32 +206,37 @@ def test_interrupted_and_resumed(terminal: Terminal) -> None:
     terminal.invoke("bootstrap", "--yes")
     whole = terminal.accounts()
     terminal.world.account_stacks.clear()
-    terminal.world.fails["apply shop-tooling-resources"] = KeyboardInterrupt()
+    terminal.world.fails["apply shop-deployer-prod"] = KeyboardInterrupt()
 
     interrupted = terminal.invoke("bootstrap", "--yes")
     terminal.world.fails.clear()
     resumed = terminal.invoke("bootstrap", "--yes")
 
-    assert (interrupted.code, interrupted.out) == (130, text(*PLAN, *done(*["created"] * 3)))
-    results = [*["unchanged"] * 3, *["created"] * 4]
-    assert resumed == (0, text(*PLAN, *done(*results), "4 of 7 stacks changed."), "")
+    first, rest = list(STACKS)[:3], list(STACKS)[3:]
+    staying = {stack.replace("-", "_"): "stays" for stack in first}
+    assert (interrupted.code, interrupted.out) == (130, text(*plan(), *done(*first)))
+    assert resumed == (0, text(*plan(**staying), *done(*rest), LOOKED, "4 of 7 stacks changed."), "")
     assert terminal.accounts() == whole
+
+
+def test_the_key_is_gone(terminal: Terminal) -> None:
+    """What changes only because the key is made anew cannot be shown before it is, and is applied all the same."""
+    terminal.invoke("bootstrap", "--yes")
+    del terminal.world.account_stacks[TOOLING, StackName("shop-tooling-resources")]
+
+    seen = terminal.invoke("bootstrap", "--yes")
+
+    resources = "shop-tooling-resources"
+    unknown = plan(all="changes once the key is made", shop_tooling_resources="is created")
+    unchanged = done(*[stack for stack in STACKS if stack != resources], result="unchanged")
+    assert seen == (0, text(*unknown, *done(resources), *unchanged, LOOKED, "1 of 7 stacks changed."), "")
 
 
 def test_a_stack_fails(terminal: Terminal) -> None:
     """Where a stack fails, what is done is on the screen, the error says why, and the exit code is its own."""
-    terminal.world.fails["apply shop-deployer-prod"] = StackError("applying it", "AccessDenied", "mend the cause")
+    terminal.world.fails["apply shop-deployer-test"] = StackError("applying it", "AccessDenied", "mend the cause")
 
     seen = terminal.invoke("bootstrap", "--yes", "--json")
 
-    assert seen == (
-        7,
-        "",
-        text(
-            *PLAN,
-            *done("created", "created"),
-            "error: applying it",
-            "  answer: AccessDenied",
-            "  next: mend the cause",
-        ),
-    )
+    error = ("error: applying it", "  answer: AccessDenied", "  next: mend the cause")
+    assert seen == (7, "", text(*plan(), *done("shop-tooling-resources", "shop-tooling-roles"), *error))

@@ -127,6 +127,21 @@ def test_the_same_digest_to_prod(terminal: Terminal) -> None:
     )
 
 
+def test_a_protected_environment(terminal: Terminal) -> None:
+    """What is deployed to a protected environment is kept from being deleted, also after the next deployment."""
+    terminal.settings = SETTINGS.replace('name = "test"', 'name = "test"\nprotect = true')
+    first = terminal.invoke("deploy", "--env", "test")
+    terminal.services = (changed(terminal.services[0]),)
+
+    second = terminal.invoke("deploy", "--env", "test")
+
+    said = "hello: keeping shop-test-hello from being deleted"
+    assert (first.code, second.code) == (0, 0)
+    assert "  protect   shop-test-hello: from being deleted" in first.out.splitlines()
+    assert [said in seen.out.splitlines() for seen in (first, second)] == [True, False]
+    assert [state.protected for state in terminal.world.stacks.values()] == [True]
+
+
 def test_a_deployment_as_json(terminal: Terminal) -> None:
     """With --json a deployment is one document on stdout, and every word is on stderr."""
     seen = terminal.invoke("deploy", "--env", "test", "--json")

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from lockstep.errors import IdentityError
 from lockstep.model import StackName
-from lockstep.ports import StackState, Target
+from lockstep.ports import StackState
 from lockstep.testing import PROD, SETTINGS, TEST, FakeStore, engine_down
 from tests.journeys.terminal import Outside, changed, text
 
 if TYPE_CHECKING:
+    from lockstep.ports import Target
     from tests.journeys.terminal import Terminal
 
 AWS = text("AWS: a fake one")
@@ -58,7 +60,7 @@ class Elsewhere(Outside):
         """Open an environment in the wrong account."""
         opened = super().reader(environment)
         caller = f"arn:aws:sts::{PROD}:assumed-role/shop-deploy-test/x"
-        return Target(caller, opened.stacks, opened.functions, opened.sam)
+        return replace(opened, caller=caller)
 
 
 def test_a_role_of_another_account(terminal: Terminal) -> None:
@@ -75,6 +77,29 @@ def test_a_role_of_another_account(terminal: Terminal) -> None:
             "error: deploying to account 222222222222",
             "  answer: the caller is arn:aws:sts::333333333333:assumed-role/shop-deploy-test/x",
             "  next: invoke doctor",
+        ),
+    )
+    assert terminal.accounts() == before
+
+
+@pytest.mark.parametrize("flags", [(), ("--dry-run",)])
+def test_an_execution_role_that_may_not(terminal: Terminal, flags: tuple[str, ...]) -> None:
+    """A release that CloudFormation could not deploy for want of a right is refused before anything is changed."""
+    terminal.write_template("hello", Transform="AWS::Serverless-2016-10-31")
+    release = terminal.release()
+    role = f"arn:aws:iam::{TEST}:role/shop-execution-test"
+    everything_but = {"Effect": "Allow", "NotAction": "lambda:CreateFunction", "Resource": "*"}
+    terminal.world.policies[role] = {"Version": "2012-10-17", "Statement": [everything_but]}
+    before = terminal.accounts()
+
+    seen = terminal.invoke("deploy", "--env", "test", "--release", release, *flags)
+
+    assert (seen.code, seen.err) == (
+        3,
+        text(
+            f"error: deploying hello to test with {role}",
+            "  answer: it may not: lambda:CreateFunction; nothing was changed",
+            "  next: invoke permissions --env test --service hello",
         ),
     )
     assert terminal.accounts() == before
@@ -274,7 +299,7 @@ def test_a_stack_that_cannot_be_deployed_to(terminal: Terminal, status: str, cod
         code,
         AWS + text("hello: nothing changed since it was built"),
         text(
-            "error: deploying to shop-test-hello in account 222222222222, eu-west-1",
+            "error: changing the stack shop-test-hello in account 222222222222",
             f"  answer: {answer}",
             f"  next: {cure}",
         ),

@@ -18,7 +18,7 @@ import signal
 import socket
 import time
 import zipfile
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -69,6 +69,13 @@ class Server:
             aws_session_token=keys.token,
             config=Config(retries={"total_max_attempts": 1}, s3={"addressing_style": "path"}),
         )
+
+    def reset(self) -> None:
+        """Forget everything in every account."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        with closing(connection):
+            connection.request("POST", "/_ministack/reset")
+            assert connection.getresponse().status == http.HTTPStatus.OK
 
     def role(self, account: str, name: str, *statements: dict[str, Any], **options: Any) -> str:
         """Make a role that its own account may assume, or whom the option `trust` names; return its ARN."""
@@ -185,8 +192,7 @@ def sandbox_python() -> str:
 @pytest.fixture(scope="session")
 def mended(sandbox_python: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """MiniStack with the mends, as the sandbox starts it."""
-    measured = ("coverage", "run", "-m", "lockstep.sandbox.emulator")
-    with _served(sandbox_python, measured, tmp_path_factory.mktemp("mended")) as server:
+    with served(sandbox_python, tmp_path_factory.mktemp("mended")) as server:
         yield server
 
 
@@ -194,6 +200,13 @@ def mended(sandbox_python: str, tmp_path_factory: pytest.TempPathFactory) -> Ite
 def unmended(sandbox_python: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """MiniStack as it comes."""
     with _served(sandbox_python, ("ministack",), tmp_path_factory.mktemp("unmended")) as server:
+        yield server
+
+
+@contextmanager
+def served(python: str, folder: Path) -> Iterator[Server]:
+    """Serve a MiniStack with the mends, measured."""
+    with _served(python, ("coverage", "run", "-m", "lockstep.sandbox.emulator"), folder) as server:
         yield server
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from lockstep.sandbox.mended_policies import SOURCE_HEADER
 from tests.sandbox.conftest import FOR_STACKS, REGION, TEST, TOOLING, Server, allow, outcome
 
 NOTHING = json.dumps({"Resources": {"Wait": {"Type": "AWS::CloudFormation::WaitConditionHandle"}}})
@@ -112,3 +113,65 @@ def test_the_region_of_an_event_is_the_request_s(mended: Server) -> None:
         "GetCallerIdentity",
         "Root",
     )
+
+
+def bounded_role(server: Server, name: str, boundary: str) -> str:
+    """Make a role with a boundary, as somebody who may make roles with another one only."""
+    only = {"StringEquals": {"iam:PermissionsBoundary": f"arn:aws:iam::{TEST}:policy/the-boundary"}}
+    maker = server.role(TEST, f"{name}-maker", allow("iam:CreateRole", Condition=only))
+    trust = json.dumps({"Version": "2012-10-17", "Statement": [FOR_STACKS]})
+    given = {"PermissionsBoundary": f"arn:aws:iam::{TEST}:policy/{boundary}"}
+    iam = server.client("iam", server.assume(maker))
+    return outcome(iam.create_role, RoleName=name, AssumeRolePolicyDocument=trust, **given)
+
+
+def the_boundary(server: Server) -> None:
+    """Have a policy that bounds roles."""
+    document = json.dumps({"Version": "2012-10-17", "Statement": [allow("sqs:*")]})
+    server.client("iam", TEST).create_policy(PolicyName="the-boundary", PolicyDocument=document)
+
+
+def test_a_role_may_be_made_with_the_one_boundary(mended: Server) -> None:
+    """A condition on `iam:PermissionsBoundary` lets a role with that boundary through, and no other."""
+    the_boundary(mended)
+
+    found = bounded_role(mended, "with-it", "the-boundary"), bounded_role(mended, "with-another", "another")
+
+    assert found == ("done", "AccessDenied")
+
+
+def test_upstream_still_lacks_the_boundary(unmended: Server) -> None:
+    """Once this fails, upstream has it: delete the mend `role_calls_name_the_boundary`."""
+    the_boundary(unmended)
+
+    found = bounded_role(unmended, "with-it", "the-boundary")
+
+    assert found == "AccessDenied"
+
+
+def take_as_service(server: Server, source: str | None) -> str:
+    """Take a role that one project of CodeBuild may take, as its account's root, for a resource of a service."""
+    project = f"arn:aws:codebuild:{REGION}:{TEST}:project/its"
+    only = {"StringEquals": {"aws:SourceAccount": TEST}, "ArnEquals": {"aws:SourceArn": project}}
+    trusted = {"Effect": "Allow", "Principal": {"Service": "codebuild.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    role = server.role(TEST, f"its-{(source or 'none').rpartition('/')[2]}", trust={**trusted, "Condition": only})
+    sts = server.client("sts", TEST)
+    if source:
+        sts.meta.events.register("before-sign", lambda request, **_: request.headers.add_header(SOURCE_HEADER, source))
+    return outcome(sts.assume_role, RoleArn=role, RoleSessionName="tester")
+
+
+def test_a_service_takes_a_role(mended: Server) -> None:
+    """A root that names a service's resource takes the role that trusts the service for that resource, and no other."""
+    own, other = (f"arn:aws:codebuild:{REGION}:{TEST}:project/{name}" for name in ("its", "theirs"))
+
+    found = take_as_service(mended, own), take_as_service(mended, other), take_as_service(mended, None)
+
+    assert found == ("done", "AccessDenied", "AccessDenied")
+
+
+def test_upstream_still_lacks_sources_of_services(unmended: Server) -> None:
+    """Once this fails, upstream has it: delete the mend `services_name_their_source`."""
+    found = take_as_service(unmended, f"arn:aws:codebuild:{REGION}:{TEST}:project/its")
+
+    assert found == "AccessDenied"

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from lockstep import process
+from lockstep import process, schemas
 from tests.sandbox.conftest import FOR_STACKS, REPOSITORY, TEST, TOOLING, Server, allow, message, outcome, zipped
 
 
@@ -270,7 +270,7 @@ def test_upstream_still_lacks_execution_role(unmended: Server) -> None:
 def test_a_mend_that_no_longer_fits(sandbox_python: str) -> None:
     """The sandbox does not start where a function that a mend replaces is gone; it says which mend."""
     without = "import ministack.app as app; del app.pin_request_origin; from lockstep.sandbox import emulator"
-    env = process.child_environment(os.environ, PYTHONPATH=str(REPOSITORY))
+    env = process.child_environment(os.environ, PYTHONPATH=str(REPOSITORY), LOCKSTEP_SCHEMAS=str(schemas.installed()))
 
     ended = process.run((sandbox_python, "-c", f"{without}; emulator.main()"), env)
 

@@ -8,21 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from lockstep import bootstrap, template
-from lockstep.bootstrap import KEY_ARN, AccountStack
-from lockstep.errors import StackError
-from lockstep.testing import (
-    PROD,
-    SETTINGS,
-    TEST,
-    TOOLING,
-    FakeClock,
-    FakeStacks,
-    World,
-    a_service,
-    some_names,
-    some_settings,
-)
+from lockstep import account_stacks, template
+from lockstep.account_stacks import KEY_ARN, AccountStack
+from lockstep.testing import SETTINGS, TEST, a_service, some_names, some_settings
 
 ROOT = Path(__file__).parents[2]
 LONGEST = SETTINGS.replace('project = "shop"', 'project = "s234567890"').replace('"test"', '"t234567890"')
@@ -31,19 +19,12 @@ SHORTEST = SETTINGS.replace('project = "shop"', 'project = "s1"').replace('"test
 
 def plan(text: str = SETTINGS) -> tuple[AccountStack, ...]:
     """Return the account stacks of a project with one service."""
-    return bootstrap.plan(some_settings(text), (a_service(),))
+    return account_stacks.plan(some_settings(text), (a_service(),))
 
 
 def read(name: str) -> template.Template:
     """Read an account template."""
     return template.read((ROOT / "infra" / name).read_text(encoding="utf-8"), name)
-
-
-def applied(world: World) -> tuple[dict[str, str], list[str]]:
-    """Apply the account stacks of the project shop to a world; return what came of each, and what was said."""
-    said: list[str] = []
-    opened = {account: FakeStacks(world, account) for account in (TOOLING, TEST, PROD)}
-    return bootstrap.apply(plan(), ROOT, opened, FakeClock(), said.append), said
 
 
 def filled(text: object) -> str:
@@ -90,46 +71,6 @@ def test_the_key_comes_from_the_resources() -> None:
     makers = [step for step in plan() if KEY_ARN in read(step.template).get("Outputs", {})]
 
     assert [step.template for step in makers] == ["tooling-resources.yaml"]
-
-
-def test_bootstrap_applies_every_stack() -> None:
-    """Bootstrap applies each stack in its account, with its template, and says how each ended."""
-    world = World()
-
-    results, said = applied(world)
-
-    steps = plan()
-    assert results == {step.stack: "created" for step in steps}
-    assert said == [f"  {step.where}: {step.stack} created (1.0 s)" for step in steps]
-    assert world.account_stacks == {
-        (step.account, step.stack): (
-            (ROOT / "infra" / step.template).read_text(encoding="utf-8"),
-            {**step.parameters, **step.tags, **({KEY_ARN: "arn:aws:kms:::key/1"} if step.needs_key else {})},
-        )
-        for step in steps
-    }
-
-
-def test_bootstrap_again_changes_nothing() -> None:
-    """Bootstrap that was done before finds every stack as it is planned."""
-    world = World()
-    applied(world)
-
-    results, _ = applied(world)
-
-    assert set(results.values()) == {"unchanged"}
-
-
-def test_bootstrap_goes_on_where_it_failed() -> None:
-    """Bootstrap that failed half-way ends there, and the next run goes on."""
-    world = World(fails={"apply shop-tooling-resources": StackError("applying")})
-    with pytest.raises(StackError):
-        applied(world)
-    world.fails.clear()
-
-    results, _ = applied(world)
-
-    assert list(results.values()) == ["unchanged"] * 3 + ["created"] * 4
 
 
 def test_names_are_derived_alike() -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from lockstep import account_stacks
+from lockstep.account_stacks import Granted
+from lockstep.model import Grants
 from lockstep.testing import PROD, SETTINGS, TEST, TOOLING, a_service, an_image, some_settings
 
 SERVICES = (a_service("hello"), a_service("orders", images=(an_image("Api"), an_image("Worker"))))
@@ -22,14 +24,14 @@ def parameters(stack: str, text: str = SETTINGS) -> Mapping[str, str]:
 
 
 def test_the_order_of_account_stacks() -> None:
-    """Each stack comes after those that it names: roles, deployers, key and bucket, repositories, environments."""
+    """Each stack comes after those that it names: key and bucket, roles, deployers, repositories, environments."""
     steps = account_stacks.plan(some_settings(), SERVICES)
 
     assert [(step.where, step.account, step.stack, step.template, step.needs_key) for step in steps] == [
-        ("tooling", TOOLING, "shop-tooling-roles", "tooling-roles.yaml", False),
-        ("tooling", TOOLING, "shop-deployer-test", "tooling-deployer.yaml", False),
-        ("tooling", TOOLING, "shop-deployer-prod", "tooling-deployer.yaml", False),
         ("tooling", TOOLING, "shop-tooling-resources", "tooling-resources.yaml", False),
+        ("tooling", TOOLING, "shop-tooling-roles", "tooling-roles.yaml", True),
+        ("tooling", TOOLING, "shop-deployer-test", "tooling-deployer.yaml", True),
+        ("tooling", TOOLING, "shop-deployer-prod", "tooling-deployer.yaml", True),
         ("tooling", TOOLING, "shop-repository-hello-hellofunction", "tooling-repository.yaml", True),
         ("tooling", TOOLING, "shop-repository-orders-api", "tooling-repository.yaml", True),
         ("tooling", TOOLING, "shop-repository-orders-worker", "tooling-repository.yaml", True),
@@ -58,6 +60,7 @@ def test_what_a_developer_may_become() -> None:
         "Project": "shop",
         "ArtifactBucket": "shop-artifacts-111111111111-eu-west-1",
         "Developers": f"arn:aws:iam::{TOOLING}:user/developer",
+        "Organization": "",
         "AssumableRoles": ",".join(
             [ROLE.format(TEST, "status-test"), ROLE.format(PROD, "status-prod"), ROLE.format(TOOLING, "deployer-test")]
         ),
@@ -68,7 +71,7 @@ def test_who_may_deploy() -> None:
     """An environment's deployer may be taken by those whom the settings name, and by nobody where they name none."""
     found = parameters("shop-deployer-test"), parameters("shop-deployer-prod")
 
-    common = {"Project": "shop", "ArtifactBucket": "shop-artifacts-111111111111-eu-west-1"}
+    common = {"Project": "shop", "ArtifactBucket": "shop-artifacts-111111111111-eu-west-1", "Organization": ""}
     assert found == (
         common | {"Environment": "test", "EnvironmentAccount": TEST, "Deployers": DEVELOPER},
         common | {"Environment": "prod", "EnvironmentAccount": PROD, "Deployers": ""},
@@ -76,15 +79,14 @@ def test_who_may_deploy() -> None:
 
 
 def test_who_reaches_the_bucket() -> None:
-    """The bucket names the exact roles of every account that publish, deploy or execute."""
+    """The bucket names the exact roles of every other account that deploy or execute."""
     assert parameters("shop-tooling-resources") == {
         "Project": "shop",
         "ArtifactBucket": "shop-artifacts-111111111111-eu-west-1",
-        "Publishers": f"{ROLE.format(TOOLING, 'build')},{DEVELOPER}",
-        "Deployers": f"{ROLE.format(TOOLING, 'deployer-test')},{ROLE.format(TOOLING, 'deployer-prod')}",
         "EnvironmentAccounts": f"{TEST},{PROD}",
         "DeployRoles": f"{ROLE.format(TEST, 'deploy-test')},{ROLE.format(PROD, 'deploy-prod')}",
         "ExecutionRoles": f"{ROLE.format(TEST, 'execution-test')},{ROLE.format(PROD, 'execution-prod')}",
+        "Organization": "",
     }
 
 
@@ -97,6 +99,7 @@ def test_who_pulls_an_image() -> None:
         "Functions": (
             f"arn:aws:lambda:eu-west-1:{TEST}:function:shop-test-*,arn:aws:lambda:eu-west-1:{PROD}:function:shop-prod-*"
         ),
+        "Organization": "",
     }
 
 
@@ -111,6 +114,51 @@ def test_whom_an_environment_trusts() -> None:
         "DeployerRole": deployer,
         "StatusReaders": f"{deployer},{DEVELOPER}",
         "ArtifactBucket": "shop-artifacts-111111111111-eu-west-1",
+        "Organization": "",
+        "Protected": "false",
+    }
+
+
+def test_an_organization() -> None:
+    """Whatever an account outside the organization could reach knows the organization by its id."""
+    text = SETTINGS.replace('region = "eu-west-1"', 'region = "eu-west-1"\norganization = "o-a1b2c3d4e5"')
+
+    steps = account_stacks.plan(some_settings(text), SERVICES)
+
+    assert {step.template: step.parameters.get("Organization") for step in steps} == {
+        "tooling-resources.yaml": "o-a1b2c3d4e5",
+        "tooling-roles.yaml": "o-a1b2c3d4e5",
+        "tooling-deployer.yaml": "o-a1b2c3d4e5",
+        "tooling-repository.yaml": "o-a1b2c3d4e5",
+        "environment.yaml": "o-a1b2c3d4e5",
+    }
+
+
+def test_what_is_protected() -> None:
+    """Where one environment is protected, so are its own stacks and what it shares with others, and no more."""
+    text = SETTINGS.replace('name = "prod"', 'name = "prod"\nprotect = true')
+
+    steps = account_stacks.plan(some_settings(text), SERVICES)
+
+    assert {step.stack for step in steps if not step.protected} == {"shop-deployer-test", "shop-account-test"}
+    assert [step.parameters.get("Protected") for step in steps[-2:]] == ["false", "true"]
+
+
+def test_what_services_ask_for() -> None:
+    """Each environment allows what the services ask for, as it stands there; who asks for nothing is not named."""
+    asks = Grants(execution=({"Action": "ses:CreateTemplate", "Resource": "arn:aws:ses:*:${AWS::AccountId}:x"},))
+    services = (a_service("hello"), a_service("orders", grants=asks))
+
+    steps = account_stacks.plan(some_settings(), services)
+
+    assert {step.where: step.granted for step in steps} == {
+        "tooling": (),
+        **{
+            environment: (
+                Granted("orders", ({"Effect": "Allow", "Action": "ses:CreateTemplate", "Resource": arn},), ()),
+            )
+            for environment, arn in (("test", f"arn:aws:ses:*:{TEST}:x"), ("prod", f"arn:aws:ses:*:{PROD}:x"))
+        },
     }
 
 

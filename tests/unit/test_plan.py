@@ -15,6 +15,7 @@ from lockstep.model import (
     DeployStack,
     Environment,
     Plan,
+    ProtectStack,
     ProveAccount,
     Release,
     ReleaseId,
@@ -115,6 +116,26 @@ def test_a_first_deployment() -> None:
     assert (found.environment, found.release) == (an_environment(), release.release_id)
 
 
+def test_stacks_that_are_to_be_protected() -> None:
+    """In a protected environment each stack that is not protected yet becomes so after all are deployed."""
+    services = [what_runs(a_build(name), protected=name == "orders") for name in ("hello", "orders", "stock")]
+    services[2] = RunningService("stock", StackName("shop-test-stock"), None)
+
+    found = planned(*services, environment=an_environment(protect=True))
+
+    kinds = [type(step) for step in found.steps]
+    protected = [step for step in found.steps if isinstance(step, ProtectStack)]
+    assert kinds == [ProveAccount, *[DeployStack] * 3, *[ProtectStack] * 2, *[SmokeTest] * 3]
+    assert protected == [ProtectStack("hello", STACK), ProtectStack("stock", StackName("shop-test-stock"))]
+
+
+def test_stacks_that_need_no_protection() -> None:
+    """Where the settings do not ask for it no stack is protected, and none that was is laid open."""
+    found = planned(what_runs(a_build("hello")), what_runs(a_build("orders"), protected=True))
+
+    assert [step for step in found.steps if isinstance(step, ProtectStack)] == []
+
+
 def test_a_commit_that_is_not_all() -> None:
     """A release from a tree that differs from its commit is tagged as such."""
     release = a_release(commit=a_commit(dirty=True))
@@ -207,7 +228,7 @@ def test_stacks_that_somebody_else_changes(status: str) -> None:
         planned(what_runs(a_build(), status=status))
 
     assert str(caught.value) == (
-        "error: deploying to shop-test-hello in account 222222222222, eu-west-1\n"
+        "error: changing the stack shop-test-hello in account 222222222222\n"
         f"  answer: the stack is {status}: another deployment is changing it\n"
         "  next: try again when it is done"
     )
@@ -230,7 +251,7 @@ def test_stacks_that_need_a_person(status: str, cure: str) -> None:
         planned(what_runs(a_build(), status=status))
 
     assert str(caught.value) == (
-        "error: deploying to shop-test-hello in account 222222222222, eu-west-1\n"
+        "error: changing the stack shop-test-hello in account 222222222222\n"
         f"  answer: the stack is {status}\n"
         f"  next: {cure}"
     )

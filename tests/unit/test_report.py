@@ -10,6 +10,7 @@ from lockstep.model import (
     EnvironmentStatus,
     Outcome,
     Plan,
+    ProtectStack,
     ProveAccount,
     ReleaseId,
     Result,
@@ -25,8 +26,9 @@ from lockstep.testing import TEST, a_build, a_commit, a_digest, a_release, a_smo
 RELEASE = ReleaseId("0123456789abcdef" * 4)
 STACK = StackName("shop-test-hello")
 DEPLOY = DeployStack("hello", STACK, Change.CREATE, "it is not there yet", a_build(), (), ())
+PROTECT = ProtectStack("hello", STACK)
 SMOKE = SmokeTest("hello", STACK, a_smoke_event())
-STEPS: tuple[Step, ...] = (ProveAccount(TEST, "arn:deploy"), DEPLOY, SMOKE)
+STEPS: tuple[Step, ...] = (ProveAccount(TEST, "arn:deploy"), DEPLOY, PROTECT, SMOKE)
 PLAN = Plan(an_environment(), RELEASE, STEPS)
 REF = f"registry/shop/hello/hellofunction@{a_digest()}"
 STATUS = (
@@ -42,11 +44,12 @@ STATUS = (
 
 
 def test_a_plan_in_words() -> None:
-    """A plan says who it will be, what it will do to each stack and why, and what it will test."""
+    """A plan says who it will be, what it will do to each stack and why, what it will protect and what test."""
     assert report.plan_lines(PLAN) == (
         "Plan for test, release 0123456789ab:",
         "  be arn:deploy in account 222222222222",
         "  create    shop-test-hello: it is not there yet",
+        "  protect   shop-test-hello: from being deleted",
         "  smoke     shop-test-hello: greets",
     )
 
@@ -81,13 +84,14 @@ def test_a_bad_outcome_in_words() -> None:
         PLAN,
         (ServiceOutcome("hello", Result.FAILED, 1.0, DeployError("deploying")),),
         (SmokeOutcome("hello", "greets", passed=False, difference="answer.statusCode is 500, expected 200"),),
-        (DEPLOY, SMOKE),
+        (DEPLOY, PROTECT, SMOKE),
     )
 
     assert report.outcome_lines(outcome) == (
         "hello: failed in test (1.0 s)",
         "hello: smoke test 'greets' FAILED",
         "not started: create shop-test-hello: it is not there yet",
+        "not started: protect shop-test-hello: from being deleted",
         "not started: smoke shop-test-hello: greets",
         "test was not brought to release 0123456789ab.",
     )

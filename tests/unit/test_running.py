@@ -8,9 +8,9 @@ import pytest
 
 from lockstep import execute
 from lockstep.errors import DeployError, LockstepError, UnavailableError
-from lockstep.model import RunningService, SmokeOutcome, SmokeTest, StackName
+from lockstep.model import Digest, ReleaseId, RunningService, Sha256, SmokeOutcome, SmokeTest, StackName
 from lockstep.ports import StackState, Target
-from lockstep.testing import TEST, FakeFunctions, FakeSam, FakeStacks, World, a_digest, a_smoke_event
+from lockstep.testing import TEST, FakeFunctions, FakePolicies, FakeSam, FakeStacks, World, a_digest, a_smoke_event
 
 STACK = StackName("shop-test-hello")
 SMOKE = SmokeTest("hello", STACK, a_smoke_event())
@@ -19,7 +19,8 @@ SMOKE = SmokeTest("hello", STACK, a_smoke_event())
 def target(world: World, stacks: FakeStacks | None = None) -> Target:
     """Open the environment test, as the role that deploys there."""
     caller = f"arn:aws:sts::{TEST}:assumed-role/shop-deploy-test/x"
-    return Target(caller, stacks or FakeStacks(world, TEST), FakeFunctions(world), FakeSam(world, TEST))
+    functions, sam = FakeFunctions(world), FakeSam(world, TEST)
+    return Target(caller, stacks or FakeStacks(world, TEST), functions, sam, FakePolicies(world, TEST))
 
 
 def test_what_runs_where_nothing_is() -> None:
@@ -37,6 +38,7 @@ STATE = StackState(
     },
     {"One": "one", "Two": "two", "Zip": "zip", "Table": "table"},
     functions=("One", "Two", "Zip"),
+    protected=True,
 )
 
 
@@ -53,12 +55,15 @@ def test_what_runs_in_a_stack(functions: tuple[str, ...], images: tuple[tuple[st
 
     found = execute.running("hello", STACK, functions, target(world))
 
-    assert (found.status, found.release, found.template_sha256, found.settings_hash, found.images) == (
-        "UPDATE_COMPLETE",
-        "r",
-        "t",
-        "s",
-        images,
+    assert found == RunningService(
+        name="hello",
+        stack=STACK,
+        status="UPDATE_COMPLETE",
+        release=ReleaseId("r"),
+        template_sha256=Sha256("t"),
+        images=tuple((name, None if digest is None else Digest(digest)) for name, digest in images),
+        settings_hash="s",
+        protected=True,
     )
 
 

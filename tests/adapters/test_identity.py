@@ -1,0 +1,92 @@
+"""Whom a caller may become: tried at once, and for a while only where it is hoped for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from botocore.stub import Stubber
+
+from lockstep.aws.identity import Identity
+from lockstep.aws.session import Reach, open_session
+from lockstep.errors import IdentityError, UnavailableError
+from lockstep.testing import TEST, TOOLING
+from tests.adapters import fake_aws
+from tests.adapters.stubs import REGION, stubbed
+
+DEVELOPER = f"arn:aws:iam::{TOOLING}:user/developer"
+ROLE = f"arn:aws:iam::{TEST}:role/shop-status-test"
+ASSUMED = f"arn:aws:sts::{TEST}:assumed-role/shop-status-test/developer"
+REFUSED = "AccessDenied: not authorized to perform: sts:AssumeRole"
+KEYS = {"AccessKeyId": "A" * 16, "SecretAccessKey": "s", "SessionToken": "t", "Expiration": "2100-01-01T00:00:00Z"}
+MINUTE = 60.0
+
+
+def refuse(stub: Stubber, times: int = 1) -> None:
+    """Have a role be refused some times."""
+    for _ in range(times):
+        stub.add_client_error("assume_role", "AccessDenied", "not authorized to perform: sts:AssumeRole")
+
+
+def test_a_role_that_can_be_taken() -> None:
+    """A role that can be taken is not refused, and one try shows it."""
+    with stubbed("sts") as (session, stub):
+        asked = {"RoleArn": ROLE, "RoleSessionName": "developer", "DurationSeconds": 3600}
+        stub.add_response("assume_role", {"Credentials": KEYS}, asked)
+
+        assert Identity(session, DEVELOPER, MINUTE).refusal(ROLE, hoped=True) == ""
+
+
+def test_a_role_that_is_known_late() -> None:
+    """A role that was just made is tried until AWS knows it."""
+    with stubbed("sts") as (session, stub):
+        refuse(stub, times=3)
+        stub.add_response("assume_role", {"Credentials": KEYS})
+
+        assert Identity(session, DEVELOPER, MINUTE, pause=0.0).refusal(ROLE, hoped=True) == ""
+
+
+@pytest.mark.parametrize(("patience", "hoped"), [(0.0, True), (MINUTE, False)])
+def test_a_role_that_is_refused(patience: float, hoped: bool) -> None:
+    """A refusal is told in AWS's words, at once where nobody has patience, or where it is what is hoped for."""
+    with stubbed("sts") as (session, stub):
+        refuse(stub)
+
+        assert Identity(session, DEVELOPER, patience).refusal(ROLE, hoped=hoped) == REFUSED
+
+
+def test_an_aws_that_does_not_answer() -> None:
+    """An AWS that is busy refuses nobody: that is another error."""
+    with stubbed("sts") as (session, stub):
+        stub.add_client_error("assume_role", "Throttling", "Rate exceeded")
+
+        with pytest.raises(UnavailableError):
+            Identity(session, DEVELOPER, MINUTE).refusal(ROLE, hoped=True)
+
+
+@pytest.mark.usefixtures("alone")
+def test_somebody_else(tmp_path: Path) -> None:
+    """Who takes a role is that role, as AWS says it, and as patient as before."""
+    keys = tmp_path / "credentials"
+    keys.write_text("[developer]\naws_access_key_id = key\naws_secret_access_key = secret\n")
+    with fake_aws.running() as aws:
+        aws.callers["key"] = aws.trusts[ROLE] = DEVELOPER
+        session = open_session(Reach(REGION, aws.endpoint, keys, keys), "developer", "looking")
+
+        found = Identity(session, DEVELOPER, MINUTE, pause=0.5).become(ROLE)
+
+        assert found == Identity(found.session, ASSUMED, MINUTE, pause=0.5)
+        assert found.session.caller("looking") == (TEST, ASSUMED)
+
+
+def test_nobody_else() -> None:
+    """A role that cannot be taken ends with 3 and names both sides."""
+    with stubbed("sts") as (session, stub):
+        refuse(stub)
+
+        with pytest.raises(IdentityError) as caught:
+            Identity(session, DEVELOPER).become(ROLE)
+
+    assert str(caught.value) == (
+        f"error: assuming {ROLE} as {DEVELOPER}\n  answer: {REFUSED}\n  next: invoke bootstrap"
+    )

@@ -1,0 +1,105 @@
+"""What the whole e2e run was recorded to call, against what the account templates allow: neither is wider.
+
+`nox -s e2e` records, `nox -s privileges` judges, as coverage does.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lockstep import access, account_stacks, catalog, policy, schemas, settings
+from lockstep.images import context_files
+
+ROOT = Path(__file__).parents[2]
+RECORD = ROOT / "reports" / "calls.json"
+# What IAM calls a call where it has another name for it.
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-with-s3-policy-actions.html
+ACTIONS = {
+    "cloudwatch logs": "logs",
+    "lambda:Invoke": "lambda:InvokeFunction",
+    "s3:HeadBucket": "s3:ListBucket",
+    "s3:HeadObject": "s3:GetObject",
+    "s3:ListObjectsV2": "s3:ListBucket",
+}
+# AWS lets everybody ask this: https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html
+FREE = {"sts:GetCallerIdentity"}
+ENCRYPTION = "S3 asks for it on the caller's behalf: no call of its own"
+DOCKER = "the Docker engine pushes and pulls by the registry's own protocol, which reports nothing"
+FINDING = "without it S3 says forbidden of a file that is not there"
+JOB = "only a job in CodeBuild writes a log; none runs in this version's sandbox"
+# What a policy allows though nobody called it, each with the reason for which it stays.
+JUSTIFIED: dict[str, dict[str, str]] = {}
+
+
+@pytest.fixture(scope="module")
+def recorded() -> dict[str, set[str]]:
+    """The actions that each identity took, by its ARN; those that were denied are not among them."""
+    if not RECORD.is_file():
+        pytest.fail("nothing was recorded yet: nox -s e2e")
+    found: dict[str, dict[str, int]] = json.loads(RECORD.read_text(encoding="utf-8"))
+    return {who: {action(call) for call in calls} - FREE for who, calls in found.items()}
+
+
+@pytest.fixture(scope="module")
+def roles() -> dict[str, access.Role]:
+    """The roles of the sandbox's accounts, as the templates make them."""
+    known = schemas.Schemas(schemas.installed(), "eu-west-1")
+    found = settings.load(ROOT / "infra" / "sandbox.toml", ROOT)
+    steps = account_stacks.plan(found, catalog.load(ROOT, context_files, known))
+    return dict(access.read(steps, ROOT, found.region).roles)
+
+
+def action(call: str) -> str:
+    """Return what IAM calls a call."""
+    service, _, name = call.partition(":")
+    prefix = ACTIONS.get(service.lower(), service.lower())
+    return ACTIONS.get(f"{prefix}:{name}", f"{prefix}:{name}")
+
+
+def kind(role: str) -> str:
+    """Return what a role is, without project and environment."""
+    return role.rpartition("/")[2].split("-")[1]
+
+
+def allowed(role: access.Role) -> set[str]:
+    """Return the actions that a role's own policies allow."""
+    return set(policy.actions(role.identity.policies))
+
+
+def test_every_call_has_a_caller(recorded: dict[str, set[str]]) -> None:
+    """Every recorded call was made by somebody who is known."""
+    assert recorded.get("unknown", set()) == set()
+
+
+def test_calls_are_within_policies(recorded: dict[str, set[str]], roles: dict[str, access.Role]) -> None:
+    """No role got away with a call that its policy does not list."""
+    beyond = {who: sorted(calls - allowed(roles[who])) for who, calls in recorded.items() if who in roles}
+
+    assert {who: calls for who, calls in beyond.items() if calls} == {}
+
+
+def test_policies_are_within_calls(recorded: dict[str, set[str]], roles: dict[str, access.Role]) -> None:
+    """No policy lists an action that nobody takes, but those with a reason."""
+    taken: dict[str, set[str]] = {}
+    listed: dict[str, set[str]] = {}
+    for arn, role in roles.items():
+        taken.setdefault(kind(arn), set()).update(recorded.get(arn, set()))
+        listed.setdefault(kind(arn), set()).update(allowed(role))
+    # CloudFormation acts as the execution role, and nothing acts as the build role: see JUSTIFIED's neighbours.
+    unused = {name: listed[name] - taken[name] - JUSTIFIED.get(name, {}).keys() for name in listed}
+
+    assert {name: sorted(actions) for name, actions in unused.items() if actions} == {}
+
+
+def test_reasons_are_needed(recorded: dict[str, set[str]], roles: dict[str, access.Role]) -> None:
+    """Every reason is for an action that is allowed and was not called."""
+    stale: list[Any] = []
+    for arn, role in roles.items():
+        reasons = JUSTIFIED.get(kind(arn), {}).keys()
+        stale += [(kind(arn), one) for one in reasons if one not in allowed(role) or one in recorded.get(arn, set())]
+
+    assert stale == []
