@@ -11,7 +11,9 @@ import nox
 nox.needs_version = ">=2025.2.9"
 nox.options.default_venv_backend = "virtualenv"
 nox.options.reuse_existing_virtualenvs = True
-nox.options.sessions = ("lint", "types", "rules", "unit", "templates", "service", "sandbox", "e2e", "coverage")
+nox.options.sessions = (
+    "lint", "types", "rules", "unit", "templates", "service", "sandbox", "e2e", "privileges", "coverage",
+)  # fmt: skip
 
 ROOT = Path(__file__).parent
 SERVICES = sorted(path.parent.name for path in (ROOT / "services").glob("*/tests"))
@@ -116,10 +118,19 @@ def e2e(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none")
+def privileges(session: nox.Session) -> None:
+    """What e2e was recorded to call, against what the roles may: neither is wider. Run e2e before."""
+    _run(session, "pytest", "tests/privileges", *session.posargs)
+
+
+@nox.session(venv_backend="none")
 def coverage(session: nox.Session) -> None:
     """What all the sessions before covered: every branch of the pure rooms, nine tenths of all."""
     _run(session, "coverage", "combine")
-    pure = ("model", "names", "plan", "report", "release", "template", "smoke", "canonical", "errors", "settings")
+    pure = (
+        "model", "names", "plan", "report", "account_report", "release", "template", "smoke", "canonical", "errors",
+        "settings", "grants", "intrinsics", "needs", "policy",
+    )  # fmt: skip
     _run(session, "coverage", "report", "--fail-under=100", "--include", ",".join(f"lockstep/{p}.py" for p in pure))
     _run(session, "coverage", "report", "--fail-under=90")
 

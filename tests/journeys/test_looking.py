@@ -1,4 +1,4 @@
-"""Looking: `status`, `smoke` and `doctor` show what is, and change nothing."""
+"""Looking: `status` and `smoke` show what is, and change nothing."""
 
 from __future__ import annotations
 
@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from lockstep.errors import ConfigError, IdentityError, LockstepError, UnavailableError
-from lockstep.testing import a_service, engine_down
+from lockstep.errors import IdentityError, LockstepError, UnavailableError
+from lockstep.testing import a_service
 from tests.journeys.terminal import Outside, text
 
 if TYPE_CHECKING:
-    from lockstep.model import Service
     from lockstep.ports import Target
     from tests.journeys.terminal import Terminal
 
@@ -196,85 +195,3 @@ def test_smoke_by_who_may_not(terminal: Terminal) -> None:
             "  next: ask who may do this",
         ),
     )
-
-
-def test_a_well_machine(terminal: Terminal) -> None:
-    """Where nothing is wrong, doctor shows each tool, which AWS is meant, and who the caller is."""
-    seen = terminal.invoke("doctor", "--profile", "me")
-
-    assert seen == (
-        0,
-        text(
-            "AWS: a fake one",
-            "CHECK          FOUND                                                     NEXT",
-            "python         3.13",
-            "docker engine  20.10",
-            "configuration  AWS: a fake one",
-            "services       hello",
-            "commit         c0ffee000000",
-            "caller         arn:aws:sts::111111111111:assumed-role/shop-developer/me",
-        ),
-        "",
-    )
-
-
-class Unwell(Outside):
-    """An outside with a broken configuration, whose message has no answer, and a service without a template."""
-
-    def which_aws(self) -> str:
-        """Fail."""
-        raise ConfigError("there is no infra/environments.toml", cure="commit one")
-
-    def services(self) -> tuple[Service, ...]:
-        """Fail with several lines."""
-        raise ConfigError("reading services/empty/template.yaml", "no such\n  file", "add it")
-
-
-def test_an_unwell_machine(terminal: Terminal) -> None:
-    """Whatever is wrong, doctor looks at everything, says on one line each what to do, and ends with exit code 2."""
-    terminal.outside = Unwell
-    terminal.world.fails |= {
-        "engine": engine_down(),
-        "identity": IdentityError("opening the tooling account", "ExpiredToken", "log in again"),
-    }
-
-    seen = terminal.invoke("doctor")
-
-    assert seen == (
-        2,
-        text(
-            "CHECK          FOUND         NEXT",
-            "python         3.13",
-            "docker engine  MISSING       start Docker",
-            "configuration  FAILED        there is no infra/environments.toml. commit one",
-            "services       FAILED        reading services/empty/template.yaml: no such file. add it",
-            "commit         c0ffee000000",
-            "caller         FAILED        opening the tooling account: ExpiredToken. log in again",
-        ),
-        "",
-    )
-
-
-def test_doctor_as_json(terminal: Terminal) -> None:
-    """With --json doctor is one document, also where something is wrong."""
-    terminal.world.fails["engine"] = engine_down()
-
-    seen = terminal.invoke("doctor", "--json")
-
-    assert (seen.code, seen.err) == (2, text("AWS: a fake one"))
-    assert seen.document == {
-        "target": "aws",
-        "ok": False,
-        "checks": [
-            {"name": "python", "found": "3.13", "next": ""},
-            {"name": "docker engine", "found": "MISSING", "next": "start Docker"},
-            {"name": "configuration", "found": "AWS: a fake one", "next": ""},
-            {"name": "services", "found": "hello", "next": ""},
-            {"name": "commit", "found": "c0ffee000000", "next": ""},
-            {
-                "name": "caller",
-                "found": "arn:aws:sts::111111111111:assumed-role/shop-developer/developer",
-                "next": "",
-            },
-        ],
-    }

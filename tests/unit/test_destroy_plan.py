@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from lockstep import destroy
 from lockstep.destroy import Asked, Scope
 from lockstep.errors import ConfigError
+from lockstep.model import StackName
 from lockstep.names import branch_slug
 from lockstep.settings import Settings
-from lockstep.testing import PROD, SETTINGS, TEST, TOOLING, World, a_service, some_settings
+from lockstep.testing import PROD, SETTINGS, TEST, TOOLING, FakeAccountStacks, World, a_service, some_settings
 from tests.unit.standing import BUCKET, KEY, opened, publish, run, stand
 
 BOTH = some_settings().environments
@@ -247,6 +250,26 @@ def test_what_a_branch_left_behind() -> None:
     found = planned(world, Asked(environment="test"))
 
     assert found == ["test: log groups /aws/lambda/shop-test-*"]
+
+
+class Stale(FakeAccountStacks):
+    """Stacks of an account whose list still has one that is gone."""
+
+    def names(self) -> tuple[StackName, ...]:
+        """Every stack that is there, and one more."""
+        return (StackName("shop-test-hello--gone"), *super().names())
+
+
+def test_a_stack_that_goes_meanwhile() -> None:
+    """A stack that is gone by the time it is looked at is not to be taken down."""
+    world, settings = World(), some_settings()
+    run(world, TEST, "shop-test-hello")
+    accounts = opened(world, settings)
+    accounts[TEST] = dataclasses.replace(accounts[TEST], stacks=Stale(world, TEST))
+
+    found = destroy.plan(destroy.choose(settings, Asked(environment="test", service="hello")), settings, accounts)
+
+    assert [one.name for one in found] == ["/aws/lambda/shop-test-hello-HelloFunction", "shop-test-hello"]
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lockstep import grants, policy, schemas
@@ -70,6 +70,7 @@ def outcome(text: str) -> Grants | ConfigError:
         return error
 
 
+@settings(deadline=None)
 @given(st.text(max_size=60) | st.lists(PIECES, max_size=20).map("".join))
 def test_any_text(text: str) -> None:
     """Any text is read as a file or refused as one."""
@@ -118,6 +119,7 @@ def test_what_json_cannot_hold(text: str) -> None:
     assert found.answer == "it holds what JSON cannot: a date without quotes, .nan, or a loop"
 
 
+@settings(deadline=None)
 @given(FILES)
 def test_whatever_is_read_can_be_granted(file: dict[str, Any]) -> None:
     """What is read of any file is statements that stand in a policy, and in which nothing gives rights away."""
