@@ -11,6 +11,7 @@ from lockstep import trust
 from lockstep.bootstrap import Applied, Planned
 from lockstep.destroy import Removal
 from lockstep.model import Change
+from lockstep.needs import Need
 from lockstep.permissions import Fit
 from lockstep.report import Lines, table
 from lockstep.trust import Tried
@@ -120,10 +121,18 @@ def removal_document(removals: tuple[Removal, ...], target: str, left: Iterable[
 def permissions_lines(fits: tuple[Fit, ...], unused: tuple[str, ...], suggestions: Mapping[str, Any]) -> Lines:
     """Lay out what is missing for which service, what its functions cannot do, and what nobody uses."""
     missing = [(one.service, need.action, need.resource, need.of) for one in fits for need in one.missing]
+    doubtful = [(one.service, need.action, need.resource, need.of) for one in fits for need in one.doubtful]
     beyond = [(one.service, action, resource) for one in fits for action, resource in one.bounded]
+    columns = ("SERVICE", "ACTION", "RESOURCE", "FOR")
     lines: list[str] = []
     if missing:
-        lines += ["Missing: a deployment would fail.", *table(("SERVICE", "ACTION", "RESOURCE", "FOR"), missing)]
+        lines += ["", "Missing: a deployment would fail.", *table(columns, missing)]
+    if doubtful:
+        lines += [
+            "",
+            "Not allowed, and perhaps needed: no schema says with which properties.",
+            *table(columns, doubtful),
+        ]
     for service, suggestion in suggestions.items():
         lines += ["", f"To allow it, review and add to services/{service}/permissions.yaml, then invoke bootstrap:", ""]
         lines += yaml.safe_dump(suggestion, sort_keys=False, width=110).splitlines()
@@ -132,7 +141,7 @@ def permissions_lines(fits: tuple[Fit, ...], unused: tuple[str, ...], suggestion
         lines += table(("SERVICE", "ACTION", "RESOURCE"), beyond)
     if unused:
         lines += ["", "Allowed, and used by no service: could be removed.", *(f"  {action}" for action in unused)]
-    return tuple(lines) or ("Everything that is needed is allowed, and nothing more.",)
+    return tuple(lines[1:]) or ("Everything that is needed is allowed, and nothing more.",)
 
 
 def permissions_document(
@@ -143,13 +152,18 @@ def permissions_document(
         {
             "name": one.service,
             "stack": one.stack,
-            "missing": [{"action": n.action, "resource": n.resource, "for": n.of} for n in one.missing],
+            "missing": [_need(need) for need in one.missing],
+            "doubtful": [_need(need) for need in one.doubtful],
             "beyond_boundary": [{"action": action, "resource": resource} for action, resource in one.bounded],
             "suggestion": suggestions.get(one.service),
         }
         for one in fits
     ]
     return {"target": target, "environment": environment, "services": services, "unused": list(unused)}
+
+
+def _need(need: Need) -> dict[str, str]:
+    return {"action": need.action, "resource": need.resource, "for": need.of}
 
 
 def wrong(tried: tuple[Tried, ...]) -> tuple[str, ...]:

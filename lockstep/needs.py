@@ -1,19 +1,18 @@
 """What CloudFormation asks of IAM to create, read, update and delete a resource. Pure.
 
-The handlers of a provider schema list every action that a resource type may ever take. Which of them a certain
-resource takes depends on the properties that it sets, and that is known here. In doubt an action is only possible:
-what is told as needed must never stop a deployment that would have succeeded.
+The handlers of a provider schema list every action that a resource type may ever take; `optional` knows which of them
+a certain resource takes. Here is told what each is taken on. In doubt an action is only possible: what is told as
+needed must never stop a deployment that would have succeeded.
 """
 
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from lockstep import intrinsics
+from lockstep import intrinsics, optional
 from lockstep.intrinsics import UNKNOWN, Properties, Stack
 from lockstep.names import partition_of
 
@@ -36,9 +35,11 @@ class Knowledge(Protocol):
 
 @dataclass(frozen=True)
 class Need:
-    """One action on one resource. `certain`: without it the operation fails; else it depends on what nobody can see.
+    """One action on one resource. `certain`: without it the operation fails.
 
-    `context` holds the condition keys that the request would have, `of` the logical id that it is for.
+    `perhaps`: nobody here knows which properties ask for it. Else what is not certain is known to be asked for only by
+    properties that are not set. `context` holds the condition keys that the request would have, `of` the logical id
+    that it is for.
     """
 
     action: str
@@ -46,92 +47,9 @@ class Need:
     of: str
     context: tuple[tuple[str, str], ...] = ()
     certain: bool = True
+    perhaps: bool = False
 
 
-# Of a type: which of its actions are taken only where a property is set. The first line that an action matches
-# counts; with no property ("") an action is only ever possible.
-_ONLY_WITH: dict[str, dict[str, str]] = {
-    "AWS::ApiGateway::RestApi": {"apigateway:UpdateRestApiPolicy": "Policy"},
-    "AWS::DynamoDB::Table": {
-        "dynamodb:.*TimeToLive": "TimeToLiveSpecification",
-        "dynamodb:.*ContributorInsights": "ContributorInsightsSpecification",
-        "dynamodb:.*ContinuousBackups": "PointInTimeRecoverySpecification",
-        "dynamodb:.*KinesisStreamingDestination": "KinesisStreamSpecification",
-        "dynamodb:.*ResourcePolicy": "ResourcePolicy",
-        "dynamodb:.*Import.*": "ImportSourceSpecification",
-        "dynamodb:.*(Item|Query|Scan|Replica)": "",
-    },
-    "AWS::IAM::ManagedPolicy": {"iam:.*Group.*": "Groups", "iam:.*User.*": "Users", "iam:(At|De)tachRole.*": "Roles"},
-    "AWS::IAM::Policy": {"iam:.*Group.*": "Groups", "iam:.*User.*": "Users", "iam:.*Role.*": "Roles"},
-    "AWS::IAM::Role": {
-        "iam:(At|De)tachRolePolicy": "ManagedPolicyArns",
-        "iam:(Put|Get|Delete)RolePolicy": "Policies",
-        "iam:PutRolePermissionsBoundary": "PermissionsBoundary",
-        "iam:(DeleteRolePermissionsBoundary|UpdateAssumeRolePolicy|UpdateRole.*)": "",
-    },
-    "AWS::Lambda::Alias": {"lambda:.*ProvisionedConcurrency.*": "ProvisionedConcurrencyConfig"},
-    "AWS::Lambda::Function": {
-        "lambda:.*FunctionConcurrency": "ReservedConcurrentExecutions",
-        "lambda:(Get|PutFunction|DeleteFunction)CodeSigningConfig": "CodeSigningConfigArn",
-        "lambda:PutRuntimeManagementConfig": "RuntimeManagementConfig",
-        "lambda:PutFunctionRecursionConfig": "RecursiveLoop",
-        "lambda:.*FunctionScalingConfig": "FunctionScalingConfig",
-        "lambda:(PassCapacityProvider|AssociateRuntimeAlias)": "CapacityProviderConfig",
-        "lambda:GetLayerVersion": "Layers",
-        "lambda:PublishVersion": "PublishToLatestPublished",
-        "s3:GetObjectVersion": "S3ObjectVersion",
-    },
-    "AWS::Lambda::LayerVersion": {"s3:GetObjectVersion": "S3ObjectVersion"},
-    "AWS::Lambda::Version": {
-        "lambda:.*ProvisionedConcurrency.*": "ProvisionedConcurrencyConfig",
-        "lambda:.*RuntimeManagementConfig": "RuntimePolicy",
-        "lambda:.*FunctionScalingConfig": "FunctionScalingConfig",
-    },
-    "AWS::Logs::LogGroup": {
-        "logs:(Put|Delete)RetentionPolicy": "RetentionInDays",
-        "logs:.*DataProtectionPolicy": "DataProtectionPolicy",
-        "logs:.*IndexPolic(y|ies)": "FieldIndexPolicies",
-        "logs:.*ResourcePolic(y|ies)": "ResourcePolicyDocument",
-        "logs:.*KmsKey": "KmsKeyId",
-        "logs:PutBearerTokenAuthentication": "BearerTokenAuthenticationEnabled",
-        "logs:PutLogGroupDeletionProtection": "DeletionProtectionEnabled",
-        "logs:CreateLogDelivery": "",
-    },
-    "AWS::S3::Bucket": {
-        "s3:.*Encryption.*": "BucketEncryption",
-        "s3:.*Versioning": "VersioningConfiguration",
-        "s3:.*PublicAccessBlock": "PublicAccessBlockConfiguration",
-        "s3:.*OwnershipControls": "OwnershipControls",
-        "s3:.*Lifecycle.*": "LifecycleConfiguration",
-        "s3:.*Logging": "LoggingConfiguration",
-        "s3:.*Notification": "NotificationConfiguration",
-        "(?i)s3:.*cors": "CorsConfiguration",
-        "s3:.*Website": "WebsiteConfiguration",
-        "s3:.*Replication.*": "ReplicationConfiguration",
-        "s3:.*Accelerate.*": "AccelerateConfiguration",
-        "s3:.*Analytics.*": "AnalyticsConfigurations",
-        "s3:.*Inventory.*": "InventoryConfigurations",
-        "s3:.*Metrics.*": "MetricsConfigurations",
-        "s3:.*IntelligentTiering.*": "IntelligentTieringConfigurations",
-        "s3:.*ObjectLock.*": "ObjectLockEnabled",
-        "s3:.*Metadata.*": "MetadataTableConfiguration|MetadataConfiguration",
-        "s3:.*Abac": "AbacStatus",
-        "s3:.*Acl": "AccessControl",
-        "s3:DeleteObject": "",
-    },
-    "AWS::SNS::Topic": {
-        "sns:(Subscribe|Unsubscribe|ListSubscriptionsByTopic)": "Subscription",
-        "sns:.*DataProtectionPolicy": "DataProtectionPolicy",
-    },
-}  # fmt: skip
-# Of another service than the type's own: actions that come with a property of such a name, wherever it stands.
-_COMES_WITH: dict[str, str] = {
-    "ec2:.*": "(?i).*(vpc|subnet|securitygroup).*",
-    "elasticfilesystem:.*": "FileSystemConfigs",
-    "kms:.*": "(?i).*kms.*key.*",
-    "iam:PassRole": "(?i).*(role|credentials).*",
-    "s3:GetObject(Version)?": "(S3)?Bucket",
-}
 # What these are known by, AWS chooses: no name tells beforehand which one it is.
 _NUMBERED = frozenset({"AWS::Cognito::UserPool", "AWS::KMS::Key", "AWS::Lambda::EventSourceMapping"})
 # Services that a role is passed to under another name than their actions have.
@@ -177,58 +95,23 @@ def of_resource(
 ) -> tuple[Need, ...]:
     """Return what CloudFormation needs for some operations on one resource; nothing where no schema says it."""
     handlers = knowledge.handlers(kind)
-    own = _own_service(kind, handlers)
+    own = optional.own_service(handlers, kind)
     is_blind = any(key.lower().endswith("name") and str(value).startswith(UNKNOWN) for key, value in properties.items())
     found: list[Need] = []
-    for action in dict.fromkeys(action for operation in operations for action in handlers.get(operation, ())):
+    done = {action for operation in operations for action in handlers.get(operation, ())}
+    for action in dict.fromkeys(a for operation in (*operations, "tag") for a in handlers.get(operation, ())):
         forms = knowledge.arn_forms(action)
         # Schemas also name what IAM does not know, such as s3:REST.PUT.OBJECT.
         if forms is not None:
-            certain = not is_blind and _is_certain(action, own, kind, properties)
+            certain = not is_blind and action in done and optional.is_certain(action, handlers, kind, properties)
+            perhaps = not certain and action.partition(":")[0] == own and not optional.is_known(kind)
             context = _context(action, own, kind, properties, stack)
             for resource in _resources(action, forms, kind, logical_id, properties, stack):
                 is_told = resource != UNKNOWN or not forms
-                found.append(Need(action, resource, logical_id, context, certain and is_told))
+                found.append(Need(action, resource, logical_id, context, certain and is_told, perhaps and is_told))
     if {"create", "update"} & set(operations):
         found += [Need(action, arn, logical_id) for arn in _images(properties, stack, images_in) for action in PULL]
     return tuple(found)
-
-
-def _own_service(kind: str, handlers: Mapping[str, tuple[str, ...]]) -> str:
-    """Return the IAM prefix of a type's own service: the one called like it, or that of most of its actions."""
-    prefixes = Counter(action.partition(":")[0] for actions in handlers.values() for action in actions)
-    named, many = kind.partition("::")[2].partition("::")[0].lower(), [prefix for prefix, _ in prefixes.most_common()]
-    shared = {pattern.partition(":")[0] for pattern in _COMES_WITH}
-    return next((prefix for prefix in (named, *(p for p in many if p not in shared), *many) if prefix in prefixes), "")
-
-
-def _is_certain(action: str, own: str, kind: str, properties: Properties) -> bool:
-    for pattern, wanted in _ONLY_WITH.get(kind, {}).items():
-        if re.fullmatch(pattern, action):
-            return any(value not in ([], {}) for value in _find(properties, wanted))
-    if action.partition(":")[0] == own:
-        return True
-    for pattern, wanted in _COMES_WITH.items():
-        if re.fullmatch(pattern, action):
-            return any(_is_told(value) for value in _find(properties, wanted))
-    return False
-
-
-def _is_told(value: object) -> bool:
-    """Does a property name something of the template's own? Not an unknown, nor one of the keys that AWS manages."""
-    return value not in ("", UNKNOWN, [], {}) and not str(value).startswith("alias/aws/")
-
-
-def _find(properties: object, name: str) -> list[Any]:
-    """Return the values of every property whose whole name matches, wherever it stands."""
-    found: list[Any] = []
-    if name and isinstance(properties, Mapping):
-        for key, value in properties.items():
-            found += [value] if re.fullmatch(name, str(key)) else _find(value, name)
-    elif name and isinstance(properties, list):
-        for item in properties:
-            found += _find(item, name)
-    return found
 
 
 def _arns(value: object, service: str) -> Iterator[str]:
@@ -251,9 +134,9 @@ def _resources(
         return (UNKNOWN,)
     service = action.partition(":")[0]
     if action == "iam:PassRole":
-        return tuple(_arns(_find(properties, _COMES_WITH[action]), "iam")) or (UNKNOWN,)
+        return tuple(_arns(optional.find(properties, optional.COMES_WITH[action]), "iam")) or (UNKNOWN,)
     if service == "kms" and not kind.startswith("AWS::KMS::"):
-        return tuple(_arns(_find(properties, _COMES_WITH["kms:.*"]), "kms")) or (UNKNOWN,)
+        return tuple(_arns(optional.find(properties, optional.COMES_WITH["kms:.*"]), "kms")) or (UNKNOWN,)
     if service == "s3" and not kind.startswith("AWS::S3::"):
         return (_object(properties, stack),)
     if action == "lambda:GetLayerVersion" and "Layers" in properties:
@@ -287,7 +170,7 @@ def _named(forms: tuple[str, ...], kind: str, logical_id: str, properties: Prope
 
 def _object(properties: Properties, stack: Stack) -> str:
     """Return the ARN of the file in a bucket that a type's code or body is read from."""
-    buckets, keys = _find(properties, "(S3)?Bucket"), _find(properties, "(S3)?Key")
+    buckets, keys = optional.find(properties, "(S3)?Bucket"), optional.find(properties, "(S3)?Key")
     partition = partition_of(stack.region)
     return f"arn:{partition}:s3:::{buckets[0]}/{keys[0]}" if buckets and keys else UNKNOWN
 

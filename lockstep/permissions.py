@@ -22,13 +22,14 @@ from lockstep.template import Template
 class Fit:
     """How one service's stack fits its environment.
 
-    Without what is `missing` its deployment fails. What is `bounded` its own roles allow and the boundary does not:
-    pairs of action and resource. `needed` is everything that it may ever take.
+    Without what is `missing` its deployment fails, without what is `doubtful` perhaps. What is `bounded` its own roles
+    allow and the boundary does not: pairs of action and resource. `needed` is everything that it may ever take.
     """
 
     service: str
     stack: StackName
     missing: tuple[Need, ...]
+    doubtful: tuple[Need, ...]
     bounded: tuple[tuple[str, str], ...]
     needed: tuple[Need, ...]
 
@@ -49,7 +50,8 @@ def fit(
     stack = _with_lists(stack, plain)
     found = needs.of_template(plain, stack, knowledge, names.tooling)
     beyond = tuple(dict.fromkeys(_beyond(plain, stack, boundary)))
-    return Fit(service, StackName(stack.name), missing(execution, found), beyond, found)
+    doubtful = tuple(need for need in found if need.perhaps and not _allows(execution, need))
+    return Fit(service, StackName(stack.name), missing(execution, found), doubtful, beyond, found)
 
 
 def missing(execution: Identity, wanted: Iterable[Need]) -> tuple[Need, ...]:
@@ -75,7 +77,7 @@ def suggestion(one: Fit, stack: Stack) -> dict[str, Any]:
         f"arn:{partition_of(stack.region)}:": "arn:${AWS::Partition}:",
     }
     by_resource: dict[str, list[str]] = {}
-    for need in one.missing:
+    for need in (*one.missing, *one.doubtful):
         if grants.may_grant(need.action):
             resource = need.resource
             for value, placeholder in placeholders.items():

@@ -54,7 +54,8 @@ class Schemas:
             return {}
         schema = json.loads((self.folder / _SCHEMAS / f"{self._index[kind]}.json").read_text(encoding="utf-8"))
         handlers = {**(schema.get("handlers") or {}), "tag": schema.get("tagging") or {}}
-        return {operation: tuple(handler.get("permissions", ())) for operation, handler in handlers.items()}
+        taken = {operation: tuple(handler.get("permissions", ())) for operation, handler in handlers.items()}
+        return {operation: actions for operation, actions in taken.items() if actions}
 
     def arn_forms(self, action: str) -> tuple[str, ...] | None:
         """Return what the ARNs of an action's resources look like, each up to a name that is `.*`.

@@ -21,10 +21,10 @@ def known() -> Schemas:
 
 
 def test_what_a_resource_type_takes(known: Schemas) -> None:
-    """Of a resource type it is known which actions each operation on it may take."""
+    """Of a resource type it is known which actions each operation on it may take, tagging it included."""
     found = known.handlers("AWS::SQS::Queue")
 
-    assert sorted(found) == ["create", "delete", "list", "read", "update"]
+    assert sorted(found) == ["create", "delete", "list", "read", "tag", "update"]
     assert found["delete"] == ("sqs:DeleteQueue", "sqs:GetQueueAttributes")
 
 

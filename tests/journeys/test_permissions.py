@@ -74,6 +74,35 @@ def test_what_is_missing(terminal: Terminal) -> None:
     )
 
 
+def test_what_is_perhaps_needed(terminal: Terminal) -> None:
+    """What a type of resource takes nobody knows when is shown and suggested, and does not count as missing."""
+    terminal.services = ()
+    write(terminal, {"Clicks": {"Type": "AWS::Kinesis::Stream"}})
+    allow(terminal, "kinesis:*", but="kinesis:StartStreamEncryption")
+
+    seen = terminal.invoke("permissions", "--env", "test")
+
+    stream = f"arn:aws:kinesis:eu-west-1:{TEST}:stream/shop-test-orders-Clicks-*"
+    assert seen == (
+        0,
+        text(
+            AWS,
+            "Not allowed, and perhaps needed: no schema says with which properties.",
+            f"SERVICE  ACTION                         {'RESOURCE'.ljust(len(stream))}  FOR",
+            f"orders   kinesis:StartStreamEncryption  {stream}  Clicks",
+            "",
+            "To allow it, review and add to services/orders/permissions.yaml, then invoke bootstrap:",
+            "",
+            "Execution:",
+            "- Action:",
+            "  - kinesis:StartStreamEncryption",
+            "  Resource: "
+            + SUGGESTED.replace("dynamodb", "kinesis").replace("table", "stream").replace("Orders", "Clicks"),
+        ),
+        "",
+    )
+
+
 def test_what_may_not_be_granted(terminal: Terminal) -> None:
     """What gives rights away is shown as missing, and is not suggested."""
     terminal.services = ()
@@ -104,7 +133,7 @@ def test_what_nobody_uses(terminal: Terminal) -> None:
     seen = terminal.invoke("permissions", "--env", "test")
 
     unused = ("Allowed, and used by no service: could be removed.", "  sqs:CreateQueue", "  sns:*")
-    assert seen == (0, text(AWS, "", *unused), "")
+    assert seen == (0, text(AWS, *unused), "")
 
 
 def test_what_the_boundary_cuts_off(terminal: Terminal) -> None:
@@ -121,7 +150,6 @@ def test_what_the_boundary_cuts_off(terminal: Terminal) -> None:
         0,
         text(
             AWS,
-            "",
             "Beyond the boundary: a function's role allows it, and it is refused all the same.",
             "SERVICE  ACTION            RESOURCE",
             "orders   dynamodb:PutItem  arn:aws:dynamodb:x",
@@ -162,10 +190,18 @@ def test_as_json(terminal: Terminal) -> None:
                 "name": "orders",
                 "stack": "shop-test-orders",
                 "missing": [{"action": "dynamodb:DeleteTable", "resource": TABLE, "for": "Orders"}],
+                "doubtful": [],
                 "beyond_boundary": [],
                 "suggestion": {"Execution": [{"Action": ["dynamodb:DeleteTable"], "Resource": SUGGESTED}]},
             },
-            {"name": "jobs", "stack": "shop-test-jobs", "missing": [], "beyond_boundary": [], "suggestion": None},
+            {
+                "name": "jobs",
+                "stack": "shop-test-jobs",
+                "missing": [],
+                "doubtful": [],
+                "beyond_boundary": [],
+                "suggestion": None,
+            },
         ],
         "unused": ["sns:Publish"],
     }

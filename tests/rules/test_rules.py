@@ -22,8 +22,8 @@ IMPURE_MODULES = {
 ROOMS: dict[str, set[str]] = {
     "app": {"usecase", "catalog", "plan", "report", "execute", "making", "permissions", "ports"},
     "administration": {
-        "usecase", "settings", "catalog", "plan", "report", "template", "account_stacks", "account_report", "account_ports",
-        "bootstrap", "destroy", "checks", "permissions", "trust", "intrinsics", "ports",
+        "usecase", "settings", "catalog", "plan", "report", "template", "account_stacks", "account_report",
+        "account_ports", "bootstrap", "destroy", "checks", "permissions", "trust", "intrinsics", "ports",
     },
     "usecase": {"settings", "catalog", "ports"},
     "execute": {"ports", "making", "plan", "smoke"},
@@ -35,7 +35,7 @@ ROOMS: dict[str, set[str]] = {
     "checks": {"ports", "account_ports", "account_stacks", "settings", "access", "plan", "trust"},
     "trust": {"account_ports", "settings", "policy"},
     "access": {"account_stacks", "template", "intrinsics", "policy"},
-    "account_report": {"report", "bootstrap", "destroy", "permissions", "trust"},
+    "account_report": {"report", "bootstrap", "destroy", "permissions", "needs", "trust"},
     "catalog": {"template", "smoke", "grants", "needs"},
     "plan": set(),
     "report": set(),
@@ -45,7 +45,8 @@ ROOMS: dict[str, set[str]] = {
     "smoke": set(),
     "policy": set(),
     "intrinsics": set(),
-    "needs": {"intrinsics"},
+    "needs": {"intrinsics", "optional"},
+    "optional": {"intrinsics"},
     "grants": {"needs", "policy"},
     "schemas": set(),
     "settings": set(),
@@ -63,7 +64,8 @@ ROOMS: dict[str, set[str]] = {
         "sandbox", "aws", "ports", "process", "settings", "images", "schemas", "needs", "intrinsics", "policy",
     },
     "testing": {
-        "testing", "ports", "account_ports", "release", "settings", "template", "intrinsics", "policy", "schemas", "trust",
+        "testing", "ports", "account_ports", "release", "settings", "template", "intrinsics", "policy", "schemas",
+        "trust",
     },
 }  # fmt: skip
 # A noqa gives its reason after a dash, a type: ignore in a comment of its own.

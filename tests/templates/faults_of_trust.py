@@ -130,7 +130,7 @@ def external_ids_are_refused(project: Project) -> Iterator[str]:
 
 
 def other_accounts_are_of_the_organization(project: Project) -> Iterator[str]:
-    """Where the settings name an organization, what lets people or another account in asks for it; else nothing does."""
+    """What lets people or another account in asks for the organization where the settings name one, and only there."""
     for said in project.said:
         if said.sort != IDENTITY and said.is_allow:
             asked = said.condition("StringEquals", "aws:PrincipalOrgID")

@@ -191,7 +191,7 @@ def test_a_name_that_is_not_told(name: str) -> None:
     """Nothing is needed for certain of a resource of which the beginning of the name is not known."""
     found = needed({"TollGateName": name}, "gate:Make")
 
-    assert found == (Need("gate:Make", f"arn:aws:gate:{HERE}:tollgate/{name}", "Thing", certain=False),)
+    assert found == (Need("gate:Make", f"arn:aws:gate:{HERE}:tollgate/{name}", "Thing", certain=False, perhaps=True),)
 
 
 def test_the_service_of_a_type() -> None:
@@ -199,7 +199,7 @@ def test_the_service_of_a_type() -> None:
     actions = ("kms:Decrypt", "kms:Encrypt", "gate:Make", "road:Block", "road:Free")
 
     found = {
-        kind: [need.action for need in needed({}, *actions, kind=kind) if need.certain]
+        kind: [need.action for need in needed({}, *actions, kind=kind) if need.certain or need.perhaps]
         for kind in ("AWS::Gate::TollGate", "AWS::Bridge::Toll", "Odd")
     }
 
@@ -210,11 +210,43 @@ def test_the_service_of_a_type() -> None:
     }
 
 
+def test_the_work_of_a_type() -> None:
+    """Of a type of which no more is known, what is called like it after one verb is certain, and the rest perhaps."""
+    actions = ("gate:MakeTollGate", "gate:ListTollGates", "gate:MakeTollGatePretty", "gate:TagResource", "kms:Decrypt")
+
+    found = [(need.certain, need.perhaps) for need in needed({}, *actions)]
+
+    assert found == [(True, False), (True, False), (False, True), (False, True), (False, False)]
+
+
+def test_the_only_action_of_an_operation() -> None:
+    """What an operation that changes something takes alone of its type's service is certain, whatever it is called."""
+    by_operation = {
+        "create": ("gate:Put", "kms:Decrypt"),
+        "read": ("gate:See",),
+        "delete": ("gate:End", "gate:Wait"),
+        "tag": ("gate:Tag",),
+    }
+
+    found = needs.of_resource("AWS::Gate::TollGate", "Thing", {}, STACK, SomeKnowledge(by_operation), TOOLING)
+
+    assert [need.action for need in found if need.certain] == ["gate:Put"]
+
+
+def test_tags() -> None:
+    """What only tagging takes is possible, and never certain, for a type of which all is known too."""
+    by_operation = {"create": ("sqs:CreateQueue",), "tag": ("sqs:CreateQueue", "sqs:TagQueue")}
+
+    found = needs.of_resource("AWS::SQS::Queue", "Thing", {}, STACK, SomeKnowledge(by_operation), TOOLING)
+
+    assert [(need.action, need.certain) for need in found] == [("sqs:CreateQueue", True), ("sqs:TagQueue", False)]
+
+
 def test_a_type_of_shared_services_alone() -> None:
     """A type that takes only actions of services which others use too is of the one that it asks most."""
     found = needed({}, "kms:Decrypt", "elasticfilesystem:Make", "elasticfilesystem:Tag", kind="AWS::EFS::FileSystem")
 
-    assert [need.certain for need in found] == [False, True, True]
+    assert [need.perhaps for need in found] == [False, True, True]
 
 
 @pytest.mark.parametrize(

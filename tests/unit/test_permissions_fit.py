@@ -48,7 +48,7 @@ def fit(
 
 def a_fit(*missing: Need) -> Fit:
     """Return how the service orders fits that lacks some rights."""
-    return Fit("orders", StackName("shop-test-orders"), missing, (), missing)
+    return Fit("orders", StackName("shop-test-orders"), missing, (), (), missing)
 
 
 def test_nothing_is_missing() -> None:

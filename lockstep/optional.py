@@ -1,0 +1,175 @@
+"""Which of the actions that a resource type may take depend on the properties that it sets. Pure.
+
+A provider schema lists them all and does not say when; the properties are those of the resource type reference.
+https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-template-resource-type-ref.html
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from lockstep.intrinsics import UNKNOWN, Properties
+
+# Of a type: which of its actions are taken only where a property is set; all others of its own service are always. The
+# first line that an action matches counts; with no property ("") an action is only ever possible.
+_ONLY_WITH: dict[str, dict[str, str]] = {
+    "AWS::ApiGateway::RestApi": {"apigateway:UpdateRestApiPolicy": "Policy"},
+    "AWS::DynamoDB::Table": {
+        "dynamodb:.*TimeToLive": "TimeToLiveSpecification",
+        "dynamodb:.*ContributorInsights": "ContributorInsightsSpecification",
+        "dynamodb:.*ContinuousBackups": "PointInTimeRecoverySpecification",
+        "dynamodb:.*KinesisStreamingDestination": "KinesisStreamSpecification",
+        "dynamodb:.*ResourcePolicy": "ResourcePolicy",
+        "dynamodb:.*Import.*": "ImportSourceSpecification",
+        "dynamodb:.*(Item|Query|Scan|Replica)": "",
+    },
+    "AWS::ECR::Repository": {
+        "ecr:.*LifecyclePolicy": "LifecyclePolicy",
+        "ecr:.*RepositoryPolicy": "RepositoryPolicyText",
+        "ecr:PutImage.*": "",
+    },
+    "AWS::Events::Rule": {"events:.*Targets.*": "Targets", "events:.*Tag.*": ""},
+    "AWS::IAM::ManagedPolicy": {"iam:.*Group.*": "Groups", "iam:.*User.*": "Users", "iam:(At|De)tachRole.*": "Roles"},
+    "AWS::IAM::Policy": {"iam:.*Group.*": "Groups", "iam:.*User.*": "Users", "iam:.*Role.*": "Roles"},
+    "AWS::IAM::Role": {
+        "iam:(At|De)tachRolePolicy": "ManagedPolicyArns",
+        "iam:(Put|Get|Delete)RolePolicy": "Policies",
+        "iam:PutRolePermissionsBoundary": "PermissionsBoundary",
+        "iam:(DeleteRolePermissionsBoundary|UpdateAssumeRolePolicy|UpdateRole.*)": "",
+    },
+    "AWS::KMS::Key": {
+        "kms:.*KeyRotation.*": "EnableKeyRotation",
+        "kms:(DisableKey|EnableKey|UpdateKeyDescription)": "",
+    },
+    "AWS::Lambda::Alias": {"lambda:.*ProvisionedConcurrency.*": "ProvisionedConcurrencyConfig"},
+    "AWS::Lambda::EventSourceMapping": {},
+    "AWS::Lambda::Function": {
+        "lambda:.*FunctionConcurrency": "ReservedConcurrentExecutions",
+        "lambda:(Get|PutFunction|DeleteFunction)CodeSigningConfig": "CodeSigningConfigArn",
+        "lambda:PutRuntimeManagementConfig": "RuntimeManagementConfig",
+        "lambda:PutFunctionRecursionConfig": "RecursiveLoop",
+        "lambda:.*FunctionScalingConfig": "FunctionScalingConfig",
+        "lambda:(PassCapacityProvider|AssociateRuntimeAlias)": "CapacityProviderConfig",
+        "lambda:GetLayerVersion": "Layers",
+        "lambda:PublishVersion": "PublishToLatestPublished",
+        "s3:GetObjectVersion": "S3ObjectVersion",
+    },
+    "AWS::Lambda::LayerVersion": {"s3:GetObjectVersion": "S3ObjectVersion"},
+    "AWS::Lambda::Version": {
+        "lambda:.*ProvisionedConcurrency.*": "ProvisionedConcurrencyConfig",
+        "lambda:.*RuntimeManagementConfig": "RuntimePolicy",
+        "lambda:.*FunctionScalingConfig": "FunctionScalingConfig",
+    },
+    "AWS::Logs::LogGroup": {
+        "logs:(Put|Delete)RetentionPolicy": "RetentionInDays",
+        "logs:.*DataProtectionPolicy": "DataProtectionPolicy",
+        "logs:.*IndexPolic(y|ies)": "FieldIndexPolicies",
+        "logs:.*ResourcePolic(y|ies)": "ResourcePolicyDocument",
+        "logs:.*KmsKey": "KmsKeyId",
+        "logs:PutBearerTokenAuthentication": "BearerTokenAuthenticationEnabled",
+        "logs:PutLogGroupDeletionProtection": "DeletionProtectionEnabled",
+        "logs:CreateLogDelivery": "",
+    },
+    "AWS::S3::Bucket": {
+        "s3:.*Encryption.*": "BucketEncryption",
+        "s3:.*Versioning": "VersioningConfiguration",
+        "s3:.*PublicAccessBlock": "PublicAccessBlockConfiguration",
+        "s3:.*OwnershipControls": "OwnershipControls",
+        "s3:.*Lifecycle.*": "LifecycleConfiguration",
+        "s3:.*Logging": "LoggingConfiguration",
+        "s3:.*Notification": "NotificationConfiguration",
+        "(?i)s3:.*cors": "CorsConfiguration",
+        "s3:.*Website": "WebsiteConfiguration",
+        "s3:.*Replication.*": "ReplicationConfiguration",
+        "s3:.*Accelerate.*": "AccelerateConfiguration",
+        "s3:.*Analytics.*": "AnalyticsConfigurations",
+        "s3:.*Inventory.*": "InventoryConfigurations",
+        "s3:.*Metrics.*": "MetricsConfigurations",
+        "s3:.*IntelligentTiering.*": "IntelligentTieringConfigurations",
+        "s3:.*ObjectLock.*": "ObjectLockEnabled",
+        "s3:.*Metadata.*": "MetadataTableConfiguration|MetadataConfiguration",
+        "s3:.*Abac": "AbacStatus",
+        "s3:.*Acl": "AccessControl",
+        "s3:DeleteObject": "",
+    },
+    "AWS::S3::BucketPolicy": {},
+    "AWS::SNS::Subscription": {},
+    "AWS::SNS::Topic": {
+        "sns:(Subscribe|Unsubscribe|ListSubscriptionsByTopic)": "Subscription",
+        "sns:.*DataProtectionPolicy": "DataProtectionPolicy",
+    },
+    "AWS::SQS::Queue": {},
+    "AWS::StepFunctions::StateMachine": {},
+}  # fmt: skip
+# Of another service than the type's own: actions that come with a property of such a name, wherever it stands.
+COMES_WITH: dict[str, str] = {
+    "ec2:.*": "(?i).*(vpc|subnet|securitygroup).*",
+    "elasticfilesystem:.*": "FileSystemConfigs",
+    "kms:.*": "(?i).*kms.*key.*",
+    "iam:PassRole": "(?i).*(role|credentials).*",
+    "s3:GetObject(Version)?": "(S3)?Bucket",
+}
+
+
+def is_known(kind: str) -> bool:
+    """Is it written down here which actions a type takes only with certain properties?"""
+    return kind in _ONLY_WITH
+
+
+def is_certain(action: str, handlers: Mapping[str, tuple[str, ...]], kind: str, properties: Properties) -> bool:
+    """Does a resource with such properties take an action for certain? `handlers` are its type's, by operation."""
+    for pattern, wanted in _ONLY_WITH.get(kind, {}).items():
+        if re.fullmatch(pattern, action):
+            return any(value not in ([], {}) for value in find(properties, wanted))
+    if is_own(action, handlers, kind):
+        return is_known(kind) or _is_the_work(action, handlers, kind)
+    for pattern, wanted in COMES_WITH.items():
+        if re.fullmatch(pattern, action):
+            return any(_is_told(value) for value in find(properties, wanted))
+    return False
+
+
+def is_own(action: str, handlers: Mapping[str, tuple[str, ...]], kind: str) -> bool:
+    """Is an action of a type's own service?"""
+    return action.partition(":")[0] == own_service(handlers, kind)
+
+
+def own_service(handlers: Mapping[str, tuple[str, ...]], kind: str) -> str:
+    """Return the IAM prefix of a type's own service: the one called like it, or that of most of its actions."""
+    prefixes = Counter(action.partition(":")[0] for actions in handlers.values() for action in actions)
+    named, many = kind.partition("::")[2].partition("::")[0].lower(), [prefix for prefix, _ in prefixes.most_common()]
+    shared = {pattern.partition(":")[0] for pattern in COMES_WITH}
+    return next((prefix for prefix in (named, *(p for p in many if p not in shared), *many) if prefix in prefixes), "")
+
+
+def _is_the_work(action: str, handlers: Mapping[str, tuple[str, ...]], kind: str) -> bool:
+    """Is an action what a type is about? All that is certain of a type about which nothing is written down above.
+
+    It is called like the type after one verb, such as kinesis:CreateStream and unlike kinesis:StartStreamEncryption; or
+    the only one of its service in an operation. API Gateway's actions are verbs alone.
+    """
+    service, _, name = action.partition(":")
+    if service == "apigateway" or re.fullmatch(rf"[A-Z][a-z]+(?i:{kind.rpartition('::')[2]})s?", name):
+        return True
+    work = (handlers.get(operation, ()) for operation in ("create", "update", "delete"))
+    return any({one for one in actions if is_own(one, handlers, kind)} == {action} for actions in work)
+
+
+def _is_told(value: object) -> bool:
+    """Does a property name something of the template's own? Not an unknown, nor one of the keys that AWS manages."""
+    return value not in ("", UNKNOWN, [], {}) and not str(value).startswith("alias/aws/")
+
+
+def find(properties: object, name: str) -> list[Any]:
+    """Return the values of every property whose whole name matches, wherever it stands."""
+    found: list[Any] = []
+    if name and isinstance(properties, Mapping):
+        for key, value in properties.items():
+            found += [value] if re.fullmatch(name, str(key)) else find(value, name)
+    elif name and isinstance(properties, list):
+        for item in properties:
+            found += find(item, name)
+    return found
