@@ -257,19 +257,22 @@ def _start(folder: Path, env: Mapping[str, str], say: Say) -> EngineState:
 
 def _wait_until_ready(folder: Path, state: EngineState, say: Say) -> EngineState:
     argv = daemon_argv(folder)
-    _wait(lambda: answers(state.host) or not is_running(state.pid, argv), START_SECONDS)
+    has_ended = _wait(lambda: answers(state.host) or not is_running(state.pid, argv), START_SECONDS)
     if answers(state.host):
         return state
-    log, why = folder / "engine" / LOG, "no answer in time" if is_running(state.pid, argv) else "it ended"
+    log, why = folder / "engine" / LOG, "it ended" if has_ended else "no answer in time"
     stop(folder, say)
     last = process.tail(log.read_text(encoding="utf-8", errors="replace"))
     raise BuildError("the sandbox's Docker engine did not start", f"{why}: {last}", f"read {log}")
 
 
-def _wait(is_done: Callable[[], bool], seconds: float) -> None:
+def _wait(is_done: Callable[[], bool], seconds: float) -> bool:
     end = time.monotonic() + seconds
-    while not is_done() and time.monotonic() < end:
+    while time.monotonic() < end:
+        if is_done():
+            return True
         time.sleep(0.05)
+    return False
 
 
 def _family(folder: Path) -> set[int]:

@@ -92,11 +92,13 @@ def test_a_table_needs_its_permissions(expendable: Place) -> None:
     declared.write_text(json.dumps(told.document["services"][0]["suggestion"]))
     bootstrapped = expendable.invoke("bootstrap", "--yes", "--env", "test")
     deployed = expendable.invoke("deploy", "--env", "test")
+    again = expendable.invoke("permissions", "--env", "test", "--service", "hello", "--json")
 
     said = refused.stderr
     assert (refused.status, bootstrapped.status, deployed.status) == (3, 0, 0), (
         said + bootstrapped.stderr + deployed.stderr
     )
+    assert (again.status, again.document["services"][0]["missing"]) == (0, [])
     assert all(f"dynamodb:{name}" in said for name in CERTAIN)
     assert unchanged
     resources = expendable.client("cloudformation", TEST).list_stack_resources(StackName="lockstep-test-hello")
