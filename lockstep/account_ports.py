@@ -60,6 +60,9 @@ class Buckets(Protocol):
     def exist(self, names: Collection[str]) -> tuple[str, ...]:
         """Which of some buckets are there and this account's."""
 
+    def holds(self, bucket: str, prefix: str) -> bool:
+        """Is there a version of a file that begins so? Not where there is no bucket."""
+
     def empty(self, bucket: str, prefix: str = "") -> int:
         """Delete every version of every file that begins so; return how many. Nothing where there is no bucket."""
 

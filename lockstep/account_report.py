@@ -76,7 +76,9 @@ def trust_lines(tried: tuple[Tried, ...]) -> Lines:
     """Say how many roles could be taken and how many not, and which of that is wrong."""
     allowed = sum(1 for one in tried if one.is_right and one.expected)
     refused = sum(1 for one in tried if one.is_right and not one.expected)
-    return (f"Looked again: {allowed} roles are taken by who may, {refused} refused to who may not.",)
+    return (
+        f"Looked again: {allowed} roles could be taken, as they should; {refused} were refused, as they should be.",
+    )
 
 
 def applied_line(applied: tuple[Applied, ...]) -> str:

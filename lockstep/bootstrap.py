@@ -5,6 +5,7 @@ A failure ends it, and the next run goes on there. What was shown is what is don
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ from pathlib import Path
 from lockstep import intrinsics, needs, template
 from lockstep.account_ports import Administrator
 from lockstep.account_stacks import KEY_ARN, AccountStack, content
-from lockstep.errors import IdentityError
+from lockstep.errors import IdentityError, LockstepError
 from lockstep.intrinsics import Stack
 from lockstep.model import AccountId, Change, StackPreview
 from lockstep.needs import Knowledge, Need
@@ -67,10 +68,11 @@ def preview(steps: tuple[AccountStack, ...], root: Path, opened: Opened) -> tupl
 
 
 def discard(planned: tuple[Planned, ...], opened: Opened) -> None:
-    """Take away what was left waiting."""
+    """Take away what was left waiting, as far as that can be done: the next run takes away the rest."""
     for one in planned:
         if one.shown is not None:
-            opened[one.step.account].stacks.discard(one.step.stack, one.shown)
+            with contextlib.suppress(LockstepError):
+                opened[one.step.account].stacks.discard(one.step.stack, one.shown)
 
 
 def check_rights(planned: tuple[Planned, ...], opened: Opened, knowledge: Knowledge, region: str) -> None:

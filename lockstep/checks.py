@@ -100,14 +100,18 @@ def _key(overview: Overview, names: Names, expected: Callable[[], access.Access]
         raise ConfigError("reading the key's policy", "there is no key", "invoke bootstrap")
     if not access.same(overview.keys.policy(key), expected().resources["AWS::KMS::Key"]):
         answer = "it is not the one that infra/tooling-resources.yaml gives it"
-        raise ConfigError("comparing the key's policy", answer, "undo what was changed by hand")
+        raise ConfigError("comparing the key's policy", answer, "put that policy back by hand, in the KMS console")
     return "as in infra/tooling-resources.yaml"
 
 
 def _repository(overview: Overview, repository: str, expected: Callable[[], access.Access]) -> str:
     if not access.same(overview.registry.policy(repository), expected().resources[repository]):
         answer = "it is not the one for the environments of the settings"
-        raise ConfigError(f"comparing the policy of {repository}", answer, "invoke bootstrap, or undo changes by hand")
+        raise ConfigError(
+            f"comparing the policy of {repository}",
+            answer,
+            "invoke bootstrap; if that finds nothing to do, put that policy back by hand, in the ECR console",
+        )
     return "for every environment"
 
 

@@ -186,8 +186,8 @@ def _repositories(begin: str, names: Names, opened: Opened) -> Iterator[Removal]
 
 
 def _files(prefix: str, names: Names, opened: Opened) -> Iterator[Removal]:
-    for bucket in opened[names.tooling].buckets.exist([names.bucket]):
-        yield Removal(Kind.FILES, f"{bucket}/{prefix}", "tooling", names.tooling)
+    if opened[names.tooling].buckets.holds(names.bucket, prefix):
+        yield Removal(Kind.FILES, f"{names.bucket}/{prefix}", "tooling", names.tooling)
 
 
 def _service_in_tooling(service: str, names: Names, opened: Opened) -> Iterator[Removal]:
@@ -201,10 +201,19 @@ def _service_in_tooling(service: str, names: Names, opened: Opened) -> Iterator[
 def _environment_in_tooling(environment: Environment, names: Names, opened: Opened) -> Iterator[Removal]:
     """Yield what tooling has of one environment; the stacks that name it are updated before its role goes."""
     yield from _files(f"{names.environment_prefix(environment.account)}/", names, opened)
-    if opened[names.tooling].stacks.describe(names.tooling_resources_stack) is not None:
+    if _is_named(environment, names, opened[names.tooling]):
         yield Removal(Kind.REFERENCES, environment.name, "tooling", names.tooling)
     deployer = names.deployer_stack(environment.name)
     yield from _stacks(lambda name: name == deployer, "tooling", names.tooling, opened)
+
+
+def _is_named(environment: Environment, names: Names, tooling: Administrator) -> bool:
+    """Does a stack in tooling still give one of the environment's roles a right?"""
+    where = (environment.name, environment.account)
+    roles = {names.deploy_role(*where), names.execution_role(*where), names.status_role(*where)}
+    mine = (stack for stack in tooling.stacks.names() if stack.startswith(f"{names.project}-"))
+    states = (tooling.stacks.describe(stack) for stack in mine)
+    return any(roles & set(value.split(",")) for state in states if state for value in state.parameters.values())
 
 
 def _tooling(names: Names, opened: Opened) -> Iterator[Removal]:

@@ -6,6 +6,7 @@ Stops at the first failure, and says what was not started.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from lockstep import making, plan, smoke
 from lockstep.errors import DeployError, IdentityError, LockstepError, RegistryError
@@ -47,10 +48,10 @@ def run(steps: Plan, target: Target, releases: Releases, clock: Clock, say: Say)
         elif isinstance(step, DeployStack):
             done.append(_deploy(step, steps, target, releases.store, clock, say))
         elif isinstance(step, ProtectStack):
-            done += _protect(step, target, say)
+            done = [_protect(step, target, say, one) if one.name == step.service else one for one in done]
         else:
             tested.append(smoke_test(step, target, say))
-        if done and done[-1].error is not None:
+        if any(one.error is not None for one in done):
             return Outcome(steps, tuple(done), tuple(tested), steps.steps[index + 1 :])
     return Outcome(steps, tuple(done), tuple(tested))
 
@@ -145,14 +146,14 @@ def _deploy(step: DeployStack, steps: Plan, target: Target, store: Store, clock:
     return ServiceOutcome(step.service, _RESULTS[step.change], clock.seconds() - began)
 
 
-def _protect(step: ProtectStack, target: Target, say: Say) -> list[ServiceOutcome]:
-    """Keep a stack from being deleted; nothing is told of it but a failure."""
+def _protect(step: ProtectStack, target: Target, say: Say, deployed: ServiceOutcome) -> ServiceOutcome:
+    """Keep a stack from being deleted, and return how its deployment ended, which failed where this does."""
     say(f"{step.service}: keeping {step.stack} from being deleted")
     try:
         target.stacks.protect(step.stack, on=True)
     except LockstepError as error:
-        return [ServiceOutcome(step.service, Result.FAILED, 0.0, error)]
-    return []
+        return replace(deployed, result=Result.FAILED, error=error)
+    return deployed
 
 
 def _bring(step: DeployStack, template: bytes, target: Target, say: Say) -> None:

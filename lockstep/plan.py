@@ -73,11 +73,11 @@ def check_stack(stack: str, account: AccountId, status: str | None) -> None:
     if status is not None and status.endswith("_IN_PROGRESS"):
         raise BusyError(where, f"the stack is {status}: another deployment is changing it", "try again when it is done")
     cures = {
-        "ROLLBACK_COMPLETE": "its first creation failed, so it holds nothing: delete the stack, then deploy again",
-        "UPDATE_ROLLBACK_FAILED": "continue its rollback in the CloudFormation console, then deploy again",
-        "UPDATE_FAILED": "roll it back in the CloudFormation console, then deploy again",
+        "ROLLBACK_COMPLETE": "its first creation failed, so it holds nothing: delete the stack, then try again",
+        "UPDATE_ROLLBACK_FAILED": "continue its rollback in the CloudFormation console, then try again",
+        "UPDATE_FAILED": "roll it back in the CloudFormation console, then try again",
     }
-    raise StackError(where, f"the stack is {status}", cures.get(str(status), "delete the stack, then deploy again"))
+    raise StackError(where, f"the stack is {status}", cures.get(str(status), "delete the stack, then try again"))
 
 
 def parameters(environment: Environment, service: str, names: Names, declared: Parameters) -> dict[str, str]:

@@ -29,8 +29,11 @@ def short(name: str) -> str:
 
 
 def table(head: Lines, rows: Sequence[Lines]) -> Lines:
-    """Lay out rows in columns under a head."""
-    widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
+    """Lay out rows in columns under a head. What ends a row may run over the columns that are empty in it."""
+    widths = [
+        max(len(row[column]) for row in (head, *rows) if row is head or any(row[column + 1 :]))
+        for column in range(len(head))
+    ]
     return tuple(
         "  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in (head, *rows)
     )

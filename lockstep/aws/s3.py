@@ -115,6 +115,16 @@ class Buckets:
             own = {bucket["Name"] for bucket in self._s3.list_buckets()["Buckets"]}
         return tuple(name for name in names if name in own)
 
+    def holds(self, bucket: str, prefix: str) -> bool:
+        """Return whether there is a version of a file that begins so; not where there is no bucket."""
+        if not self.exist([bucket]):
+            return False
+        with answers(f"looking into s3://{bucket}/{prefix}"):
+            page = self._s3.list_object_versions(
+                Bucket=bucket, Prefix=prefix, MaxKeys=1, ExpectedBucketOwner=self.owner
+            )
+        return bool(page.get("Versions") or page.get("DeleteMarkers"))
+
     def empty(self, bucket: str, prefix: str = "") -> int:
         """Delete every version of every file that begins so and return how many; nothing where there is no bucket."""
         if not self.exist([bucket]):

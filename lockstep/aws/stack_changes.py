@@ -37,7 +37,7 @@ _CONTINUE = "continue its rollback in the CloudFormation console, then repeat"
 STUCK = {
     "CREATE_FAILED": _DELETE,
     "ROLLBACK_FAILED": _DELETE,
-    "DELETE_FAILED": _DELETE,
+    "DELETE_FAILED": "remove what could not be deleted, delete the stack, then repeat",
     "UPDATE_FAILED": _ROLL_BACK,
     "UPDATE_ROLLBACK_FAILED": _CONTINUE,
 }

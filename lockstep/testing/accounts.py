@@ -121,6 +121,10 @@ class FakeBuckets:
         """Those that are there and have this account in their names, as ours have."""
         return tuple(name for name in names if name in self.world.buckets and self.account in name)
 
+    def holds(self, bucket: str, prefix: str) -> bool:
+        """Does a file begin so?"""
+        return any(file.startswith(prefix) for file in self.world.buckets.get(bucket, []))
+
     def empty(self, bucket: str, prefix: str = "") -> int:
         """Forget the files that begin so."""
         files = self.world.buckets.get(bucket, [])

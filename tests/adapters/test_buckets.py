@@ -74,6 +74,31 @@ def test_a_bucket_is_emptied(s3: S3) -> None:
     assert buckets.empty("artifacts", "environments/") == 3
 
 
+@pytest.mark.parametrize(
+    ("page", "expected"),
+    [
+        ({"Versions": [{"Key": "environments/a", "VersionId": "1"}]}, True),
+        ({"DeleteMarkers": [{"Key": "environments/a", "VersionId": "1"}]}, True),
+        ({}, False),
+    ],
+)
+def test_whether_a_bucket_holds_files(s3: S3, page: dict[str, object], *, expected: bool) -> None:
+    """A bucket holds what begins so where there is any version of such a file, a mark of deletion too."""
+    buckets, stub = s3
+    there(stub, "artifacts")
+    stub.add_response("list_object_versions", page, {**LISTED, "MaxKeys": 1})
+
+    assert buckets.holds("artifacts", "environments/") is expected
+
+
+def test_a_bucket_that_is_not_there_holds_nothing(s3: S3) -> None:
+    """A bucket that is not there, or another account's, holds no files and is not looked into."""
+    buckets, stub = s3
+    there(stub, "logs")
+
+    assert buckets.holds("artifacts", "environments/") is False
+
+
 def test_a_bucket_that_is_not_there_is_not_emptied(s3: S3) -> None:
     """A bucket that is not there, or another account's, has nothing to delete."""
     buckets, stub = s3

@@ -156,7 +156,7 @@ def test_a_deletion_that_fails(cfn: CloudFormation) -> None:
         f"error: deleting the stack {STACK} in account {ACCOUNT}\n"
         "  answer: Files (AWS::S3::Bucket) DELETE_FAILED: The bucket you tried to delete is not empty;"
         " it is DELETE_FAILED\n"
-        "  next: delete the stack, then repeat"
+        "  next: remove what could not be deleted, delete the stack, then repeat"
     )
 
 
@@ -183,7 +183,8 @@ def test_a_stack_that_is_stuck_by_now(cfn: CloudFormation) -> None:
     with pytest.raises(StackError) as caught:
         stacks.apply(STACK, WANTED, NEW)
 
-    assert str(caught.value) == f"{TRIED}  answer: it is DELETE_FAILED\n  next: delete the stack, then repeat"
+    cure = "remove what could not be deleted, delete the stack, then repeat"
+    assert str(caught.value) == f"{TRIED}  answer: it is DELETE_FAILED\n  next: {cure}"
 
 
 def test_a_stack_that_fails_without_a_reason(cfn: CloudFormation) -> None:

@@ -204,7 +204,7 @@ TRIED = f"error: planning the stack {STACK} in account {ACCOUNT}\n"
     [
         ("CREATE_FAILED", "delete the stack, then repeat"),
         ("ROLLBACK_FAILED", "delete the stack, then repeat"),
-        ("DELETE_FAILED", "delete the stack, then repeat"),
+        ("DELETE_FAILED", "remove what could not be deleted, delete the stack, then repeat"),
         ("UPDATE_FAILED", "roll it back in the CloudFormation console, then repeat"),
         ("UPDATE_ROLLBACK_FAILED", "continue its rollback in the CloudFormation console, then repeat"),
     ],

@@ -52,7 +52,7 @@ STACKS: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "shop-account-prod": (PROD, "environment.yaml", ENVIRONMENT),
 }
 AWS = "AWS: a fake one"
-LOOKED = "Looked again: 5 roles are taken by who may, 23 refused to who may not."
+LOOKED = "Looked again: 5 roles could be taken, as they should; 23 were refused, as they should be."
 
 
 def plan(**changes: str) -> list[str]:

@@ -123,7 +123,7 @@ def test_one_environment(terminal: Terminal) -> None:
     seen = terminal.invoke("bootstrap", "--env", "test", "--yes")
 
     made = [stack for stack in STACKS if stack != "shop-account-prod"]
-    looked = "Looked again: 4 roles are taken by who may, 15 refused to who may not."
+    looked = "Looked again: 4 roles could be taken, as they should; 15 were refused, as they should be."
     assert seen == (0, text(*plan(shop_account_prod=""), *done(*made), looked, "6 of 6 stacks changed."), "")
     assert stacks(terminal) == made
 

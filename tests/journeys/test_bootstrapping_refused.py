@@ -69,7 +69,9 @@ def test_a_role_that_is_wrong(
 
     seen = terminal.invoke("bootstrap", "--yes")
 
-    looked = "Looked again: {} roles are taken by who may, {} refused to who may not.".format(*counts)
+    looked = "Looked again: {} roles could be taken, as they should; {} were refused, as they should be.".format(
+        *counts
+    )
     error = (
         "error: looking whether everybody can become whom they may",
         f"  answer: {answer}",
@@ -87,6 +89,6 @@ def test_nobody_of_the_developers_is_here(terminal: Terminal) -> None:
 
     looked = (
         "Not looked at as a developer: opening the tooling account: no credentials. log in",
-        "Looked again: 0 roles are taken by who may, 10 refused to who may not.",
+        "Looked again: 0 roles could be taken, as they should; 10 were refused, as they should be.",
     )
     assert seen == (0, text(*plan(), *done(), *looked, "7 of 7 stacks changed."), "")

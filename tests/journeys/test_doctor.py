@@ -30,8 +30,7 @@ def test_all_is_well(standing: Terminal) -> None:
     rows = {**MACHINE, **ACCOUNTS}
     width = max(len(name) for name in rows)
     table = [f"{name.ljust(width)}  {found}" for name, found in rows.items()]
-    longest = max(len(found) for found in rows.values())
-    assert seen == (0, text(AWS, f"{'CHECK'.ljust(width)}  {'FOUND'.ljust(longest)}  NEXT", *table), "")
+    assert seen == (0, text(AWS, f"{'CHECK'.ljust(width)}  FOUND  NEXT", *table), "")
     assert standing.changes() == []
 
 
@@ -58,7 +57,7 @@ def test_nothing_is_set_up(terminal: Terminal) -> None:
         "key policy": "reading the key's policy: there is no key. invoke bootstrap",
         "repository shop/hello/hellofunction": (
             "comparing the policy of shop/hello/hellofunction: it is not the one for the environments of the settings. "
-            "invoke bootstrap, or undo changes by hand"
+            "invoke bootstrap; if that finds nothing to do, put that policy back by hand, in the ECR console"
         ),
     }
 
@@ -88,13 +87,13 @@ def test_an_unwell_machine(terminal: Terminal) -> None:
     assert seen == (
         2,
         text(
-            "CHECK          FOUND         NEXT",
+            "CHECK          FOUND    NEXT",
             "python         3.13",
-            "docker engine  MISSING       start Docker",
-            "configuration  FAILED        there is no infra/environments.toml. commit one",
-            "services       FAILED        reading services/empty/template.yaml: no such file. add it",
+            "docker engine  MISSING  start Docker",
+            "configuration  FAILED   there is no infra/environments.toml. commit one",
+            "services       FAILED   reading services/empty/template.yaml: no such file. add it",
             "commit         c0ffee000000",
-            "caller         FAILED        opening the tooling account: ExpiredToken. log in again",
+            "caller         FAILED   opening the tooling account: ExpiredToken. log in again",
         ),
         "",
     )

@@ -98,14 +98,14 @@ def closed_role(world: World) -> None:
             "key policy",
             "comparing the key's policy",
             "it is not the one that infra/tooling-resources.yaml gives it",
-            "undo what was changed by hand",
+            "put that policy back by hand, in the KMS console",
         ),
         (
             opened_repository,
             "repository shop/hello/hellofunction",
             "comparing the policy of shop/hello/hellofunction",
             "it is not the one for the environments of the settings",
-            "invoke bootstrap, or undo changes by hand",
+            "invoke bootstrap; if that finds nothing to do, put that policy back by hand, in the ECR console",
         ),
         (
             busy_service,

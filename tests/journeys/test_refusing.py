@@ -283,7 +283,7 @@ def test_a_release_that_lacks_a_service(two: Terminal) -> None:
             "ROLLBACK_COMPLETE",
             7,
             "the stack is ROLLBACK_COMPLETE",
-            "its first creation failed, so it holds nothing: delete the stack, then deploy again",
+            "its first creation failed, so it holds nothing: delete the stack, then try again",
         ),
     ],
 )

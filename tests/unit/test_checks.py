@@ -150,7 +150,7 @@ def test_a_stack_is_stuck() -> None:
         "stack shop-account-test": (
             f"changing the stack shop-account-test in account {TEST}",
             "the stack is UPDATE_ROLLBACK_FAILED",
-            "continue its rollback in the CloudFormation console, then deploy again",
+            "continue its rollback in the CloudFormation console, then try again",
         )
     }
 
@@ -166,7 +166,7 @@ def test_the_key_was_opened() -> None:
         "key policy": (
             "comparing the key's policy",
             "it is not the one that infra/tooling-resources.yaml gives it",
-            "undo what was changed by hand",
+            "put that policy back by hand, in the KMS console",
         )
     }
 
@@ -182,7 +182,7 @@ def test_a_repository_was_opened() -> None:
         "repository shop/hello/hellofunction": (
             "comparing the policy of shop/hello/hellofunction",
             "it is not the one for the environments of the settings",
-            "invoke bootstrap, or undo changes by hand",
+            "invoke bootstrap; if that finds nothing to do, put that policy back by hand, in the ECR console",
         )
     }
 
@@ -208,7 +208,7 @@ def test_a_service_that_cannot_be_deployed() -> None:
         "services in prod": (
             f"changing the stack shop-prod-hello in account {PROD}",
             "the stack is ROLLBACK_COMPLETE",
-            "its first creation failed, so it holds nothing: delete the stack, then deploy again",
+            "its first creation failed, so it holds nothing: delete the stack, then try again",
         )
     }
 

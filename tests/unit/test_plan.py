@@ -44,7 +44,7 @@ NOTHING = RunningService("hello", STACK, None)
 READY = [
     "CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "IMPORT_COMPLETE", "IMPORT_ROLLBACK_COMPLETE",
 ]  # fmt: skip
-DELETE = "delete the stack, then deploy again"
+DELETE = "delete the stack, then try again"
 
 
 def planned(
@@ -237,9 +237,9 @@ def test_stacks_that_somebody_else_changes(status: str) -> None:
 @pytest.mark.parametrize(
     ("status", "cure"),
     [
-        ("ROLLBACK_COMPLETE", "its first creation failed, so it holds nothing: delete the stack, then deploy again"),
-        ("UPDATE_ROLLBACK_FAILED", "continue its rollback in the CloudFormation console, then deploy again"),
-        ("UPDATE_FAILED", "roll it back in the CloudFormation console, then deploy again"),
+        ("ROLLBACK_COMPLETE", "its first creation failed, so it holds nothing: delete the stack, then try again"),
+        ("UPDATE_ROLLBACK_FAILED", "continue its rollback in the CloudFormation console, then try again"),
+        ("UPDATE_FAILED", "roll it back in the CloudFormation console, then try again"),
         ("ROLLBACK_FAILED", DELETE),
         ("CREATE_FAILED", DELETE),
         ("DELETE_FAILED", DELETE),

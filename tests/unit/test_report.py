@@ -231,6 +231,13 @@ def test_tables_without_rows() -> None:
     assert report.table(("A", "B"), []) == ("A  B",)
 
 
+def test_what_ends_a_row_may_be_long() -> None:
+    """What stands last in a row runs over the empty columns after it, and widens none."""
+    rows = [("a", "long and last", ""), ("b", "no", "why")]
+
+    assert report.table(("A", "B", "C"), rows) == ("A  B   C", "a  long and last", "b  no  why")
+
+
 def test_failures_of_an_outcome() -> None:
     """Everything that failed in an outcome is told with its error: first the stacks, then the smoke tests."""
     outcome = Outcome(

@@ -142,6 +142,16 @@ def test_what_was_declined() -> None:
     assert {tuple(content.tags) for content in world.account_stacks.values()} == {()}
 
 
+def test_what_cannot_be_taken_away() -> None:
+    """What cannot be taken away keeps nothing else waiting, and hides no error before it: each is tried."""
+    world = stand(World())
+    world.fails["discard shop-tooling-resources"] = StackError("discarding it", "Throttling")
+
+    bootstrap.discard(preview(world, TAGGED), admins(world))
+
+    assert waiting(world) == set()
+
+
 def test_what_is_not_known_leaves_nothing_waiting() -> None:
     """A stack of which nothing could be shown has nothing to be taken away."""
     world = stand(World())
