@@ -9,7 +9,7 @@ import yaml
 
 from lockstep import trust
 from lockstep.bootstrap import Applied, Planned
-from lockstep.destroy import Removal
+from lockstep.destroy import Removal, Scope
 from lockstep.model import Change
 from lockstep.needs import Need
 from lockstep.permissions import Fit
@@ -94,15 +94,25 @@ def removal_plan(removals: tuple[Removal, ...]) -> Lines:
     return ("Plan for destroy, in this order:", *(f"  {one}" for one in removals))
 
 
-def removal_lines(removals: tuple[Removal, ...], left: Iterable[str]) -> Lines:
-    """Say what was removed, and what is left."""
+def removal_lines(removals: tuple[Removal, ...], left: Iterable[str], scope: Scope) -> Lines:
+    """Say what was removed, what is left, and what would make it again."""
     rest = tuple(left)
     head = (
         f"{len(removals)} removed. Left of the project:"
         if rest
         else f"{len(removals)} removed. Nothing is left of the project."
     )
-    return (head, *(f"  {one}" for one in rest))
+    return (head, *(f"  {one}" for one in rest), *(_again(scope) if removals else ()))
+
+
+def _again(scope: Scope) -> Lines:
+    """Say what is still in the working tree of that which goes from the accounts."""
+    if scope.everything or scope.branch or (scope.service and not scope.is_everywhere):
+        return ()
+    if scope.service:
+        return (f"services/{scope.service} stays in your tree: delete it there too, or it is made again.",)
+    (environment,) = scope.environments
+    return (f"{environment.name} stays in the settings: take it out there too, or bootstrap makes it again.",)
 
 
 def removal_document(removals: tuple[Removal, ...], target: str, left: Iterable[str] | None) -> dict[str, Any]:

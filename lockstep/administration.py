@@ -155,7 +155,8 @@ def take_down(
     destroy.apply(removals, settings, opened, partial(_forget, wiring, asked.environment or "", opened), say)
     left = destroy.left(settings, opened)
     wiring.console.result(
-        account_report.removal_lines(removals, left), account_report.removal_document(removals, target_of(wiring), left)
+        account_report.removal_lines(removals, left, scope),
+        account_report.removal_document(removals, target_of(wiring), left),
     )
     return 0
 

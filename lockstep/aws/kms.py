@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from lockstep.aws.session import Session, answers
+from botocore.exceptions import ClientError
+
+from lockstep.aws.session import Session, answers, code_of
 from lockstep.policy import Document
 
 if TYPE_CHECKING:
@@ -56,9 +58,16 @@ class Keys:
             )
 
     def _all(self) -> Iterator[KeyMetadataTypeDef]:
+        """Yield every key, but those whose own policies keep even administrators from looking: none of ours does."""
         for page in self._kms.get_paginator("list_keys").paginate():
             for key in page["Keys"]:
-                yield self._kms.describe_key(KeyId=key["KeyId"])["KeyMetadata"]
+                try:
+                    found = self._kms.describe_key(KeyId=key["KeyId"])["KeyMetadata"]
+                except ClientError as error:
+                    if code_of(error) != "AccessDeniedException":
+                        raise
+                else:
+                    yield found
 
 
 def _day(key: KeyMetadataTypeDef) -> str:

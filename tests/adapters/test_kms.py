@@ -10,7 +10,7 @@ import pytest
 from botocore.stub import Stubber
 
 from lockstep.aws.kms import Keys
-from lockstep.errors import IdentityError
+from lockstep.errors import IdentityError, LockstepError
 from tests.adapters.stubs import stubbed
 
 KEY = "arn:aws:kms:eu-west-1:111111111111:key/1"
@@ -97,6 +97,26 @@ def test_keys_that_wait_for_their_deletion(kms: Kms) -> None:
     described(stub, "4", "PendingDeletion", Description="ours")
 
     assert keys.pending("ours") == ("key 1 until 2026-01-08", "key 4 until an unknown day")
+
+
+def test_keys_of_others(kms: Kms) -> None:
+    """A key whose own policy lets nobody look is not one of ours, and hides none that is."""
+    keys, stub = kms
+    stub.add_response("list_keys", {"Keys": [{"KeyId": "1"}, {"KeyId": "2"}]}, {})
+    stub.add_client_error("describe_key", "AccessDeniedException", "no resource-based policy allows it")
+    described(stub, "2", "PendingDeletion", Description="ours", DeletionDate=DAY)
+
+    assert keys.pending("ours") == ("key 2 until 2026-01-08",)
+
+
+def test_a_key_that_fails_to_be_described(kms: Kms) -> None:
+    """Any other answer than a refusal is an error: nobody knows what is left."""
+    keys, stub = kms
+    stub.add_response("list_keys", {"Keys": [{"KeyId": "1"}]}, {})
+    stub.add_client_error("describe_key", "KMSInternalException", "try later")
+
+    with pytest.raises(LockstepError, match="listing the keys that wait for their deletion"):
+        keys.pending("ours")
 
 
 def test_keys_that_may_not_be_listed(kms: Kms) -> None:

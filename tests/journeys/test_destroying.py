@@ -108,6 +108,9 @@ def test_an_environment(standing: Terminal) -> None:
         "  tooling: shop-tooling-roles updated (1.0 s)",
         "  tooling: shop-repository-hello-hellofunction updated (1.0 s)",
     ]
+    assert seen.out.splitlines()[-1] == (
+        "test stays in the settings: take it out there too, or bootstrap makes it again."
+    )
     named = [stack for (_, stack), one in standing.world.account_stacks.items() if TEST in str(one.parameters)]
     assert (seen.code, services(standing), named) == (0, ["shop-prod-hello"], [])
     assert {"shop-account-prod", "shop-deployer-prod", "shop-tooling-roles"} <= set(stacks(standing))
@@ -127,6 +130,19 @@ def test_an_environment_that_was_never_set_up(terminal: Terminal) -> None:
     assert (stacks(terminal), terminal.changes()) == ([], [])
 
 
+@pytest.mark.parametrize("flags", [("--env", "test"), ("--service", "hello"), ("--branch", "main"), ("--all",)])
+def test_a_second_time(standing: Terminal, flags: tuple[str, ...]) -> None:
+    """What was taken down is not asked for again: a second run finds nothing."""
+    standing.invoke("destroy", *flags, "--confirm", "shop")
+    standing.changes()
+
+    seen = standing.invoke("destroy", *flags)
+
+    assert (seen.code, seen.err) == (0, "")
+    assert seen.out.splitlines()[1] == "Nothing is there to be destroyed."
+    assert standing.changes() == []
+
+
 def test_a_service_that_was_not_set_up_yet(standing: Terminal) -> None:
     """Taking down an environment makes no repository for a service that is new in the working tree."""
     standing.services = (*standing.services, a_service("orders"))
@@ -143,6 +159,7 @@ def test_a_service(standing: Terminal) -> None:
 
     assert (seen.code, services(standing), standing.world.repositories) == (0, [], set())
     assert "  tooling: repository with its images shop/hello/hellofunction" in seen.out.splitlines()
+    assert seen.out.splitlines()[-1] == "services/hello stays in your tree: delete it there too, or it is made again."
     assert standing.world.buckets[BUCKET] == ["releases/1.json", f"environments/{TEST}/1", f"environments/{PROD}/1"]
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from lockstep import administration
+from lockstep import administration, app
 from lockstep.destroy import Asked
 from tests.sandbox.accounts import Accounts
 from tests.sandbox.conftest import REPOSITORY, Server, allow, policy, served
@@ -21,7 +21,7 @@ from tests.sandbox.stopping import Way, way_to
 RUN = """
 import sys
 from pathlib import Path
-from lockstep import administration
+from lockstep import administration, app
 from lockstep.destroy import Asked
 from lockstep.wiring import RealWiring
 sys.exit(administration.{}(RealWiring(Path.cwd(), as_json=True), {}))
@@ -174,6 +174,38 @@ def test_a_third_environment(accounts: Accounts, capsys: pytest.CaptureFixture[s
         "lockstep-repository-hello-hellofunction": "updated",
         "lockstep-account-staging": "created",
     }
+
+
+def test_an_environment_without_bootstrap(accounts: Accounts, capsys: pytest.CaptureFixture[str]) -> None:
+    """To deploy where nothing is set up yet ends with the one error that says so, before anything is built or made."""
+    set_up(accounts)
+    accounts.add_settings(STAGING)
+    before = accounts.snapshot()
+    capsys.readouterr()
+
+    ended = app.deploy(accounts.wiring(), "staging")
+
+    said = capsys.readouterr().err
+    assert (ended, said.count("error: ")) == (3, 1)
+    assert "lockstep-deployer-staging" in said
+    assert accounts.snapshot() == before
+
+
+def test_an_organization(accounts: Accounts, capsys: pytest.CaptureFixture[str]) -> None:
+    """Where the settings name an organization, its members become who they should, and those of another do not."""
+    organizations = accounts.server.client("organizations", "111111111111")
+    ours = organizations.describe_organization()["Organization"]["Id"]
+    project = 'project = "lockstep"'
+    accounts.replace_settings(project, f'{project}\norganization = "{ours}"')
+    set_up(accounts)
+    as_member = capsys.readouterr().err
+    accounts.replace_settings(ours, "o-0000000000")
+
+    set_up(accounts)
+
+    as_stranger, nobody = capsys.readouterr().err, "Not looked at as a developer"
+    assert (nobody in as_member, nobody in as_stranger) == (False, True)
+    assert "is not authorized to perform: sts:AssumeRole" in as_stranger
 
 
 def test_an_environment_that_goes(accounts: Accounts, capsys: pytest.CaptureFixture[str]) -> None:
