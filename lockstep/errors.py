@@ -90,7 +90,7 @@ class BusyError(LockstepError):
 
 
 class GateError(LockstepError):
-    """A release may not be deployed: it is missing, or its content is not what its name says."""
+    """A release may not be deployed, being missing or altered; or its images may not go, since they are run."""
 
     exit_code = 9
 
