@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from lockstep import access, account_stacks
 from lockstep.account_ports import Administrator
+from lockstep.errors import StackError
 from lockstep.model import AccountId, Service, StackName
 from lockstep.ports import StackState
 from lockstep.settings import Settings
@@ -14,6 +16,19 @@ from lockstep.testing import PROD, TEST, TOOLING, World, a_digest, a_service, ad
 ROOT = Path(__file__).parents[2]
 KEY = "arn:aws:kms:::key/1"
 BUCKET = f"shop-artifacts-{TOOLING}-eu-west-1"
+
+
+@dataclass
+class Breaking(World):
+    """A world in which one call that changes something fails: the one of that number, before it has changed it."""
+
+    at: int = 0
+
+    def call(self, name: str) -> None:
+        """Note a call, and fail where it is the one."""
+        super().call(name)
+        if len(self.calls) == self.at:
+            raise StackError(f"doing {name}", "ROLLBACK")
 
 
 def stand(world: World, settings: Settings | None = None, services: tuple[Service, ...] | None = None) -> World:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
 from functools import cache
 
 import pytest
@@ -15,7 +14,7 @@ from lockstep.destroy import Asked
 from lockstep.errors import StackError
 from lockstep.names import branch_slug
 from lockstep.testing import PROD, SETTINGS, TEST, FakeWiring, World, a_service, some_settings
-from tests.unit.standing import ROOT, publish, run, stand
+from tests.unit.standing import ROOT, Breaking, publish, run, stand
 
 TEXT = SETTINGS + "protect = true\n"
 SERVICES = (a_service("hello"), a_service("hello-world"))
@@ -28,19 +27,6 @@ SCOPES = (
     Asked(environment="test", service="hello"),
 )
 ASKED = pytest.mark.parametrize("asked", SCOPES)
-
-
-@dataclass
-class Breaking(World):
-    """A world in which one call that changes something fails: the one of that number, before it has changed it."""
-
-    at: int = 0
-
-    def call(self, name: str) -> None:
-        """Note a call, and fail where it is the one."""
-        super().call(name)
-        if len(self.calls) == self.at:
-            raise StackError(f"doing {name}", "DELETE_FAILED")
 
 
 @cache

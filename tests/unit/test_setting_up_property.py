@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
 
 from hypothesis import given, settings
@@ -12,20 +11,7 @@ from lockstep.errors import StackError
 from lockstep.model import AccountId, StackName
 from lockstep.testing import World
 from tests.unit.set_up import TAGGED, set_up, waiting
-from tests.unit.standing import stand
-
-
-@dataclass
-class Breaking(World):
-    """A world in which one call that changes something fails: the one of that number, before it has changed it."""
-
-    at: int = 0
-
-    def call(self, name: str) -> None:
-        """Note a call, and fail where it is the one."""
-        super().call(name)
-        if len(self.calls) == self.at:
-            raise StackError(f"doing {name}", "ROLLBACK")
+from tests.unit.standing import Breaking, stand
 
 
 @cache
