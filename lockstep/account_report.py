@@ -142,7 +142,7 @@ def permissions_lines(fits: tuple[Fit, ...], unused: tuple[str, ...], suggestion
     if doubtful:
         lines += [
             "",
-            "Not allowed, and perhaps needed: no schema says with which properties.",
+            "Not allowed, and perhaps needed: nobody can tell beforehand.",
             *table(columns, doubtful),
         ]
     for service, suggestion in suggestions.items():

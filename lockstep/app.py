@@ -77,14 +77,15 @@ def deploy(
     else:
         made = making.find_release(releases.store, wanted)
     steps = _plan(wiring, environment, tree, made, plan.select(made, services), releases, target)
+    say = wiring.console.say
     for line in report.plan_lines(steps):
-        wiring.console.say(line)
-    permissions.check(steps, releases.store, target.policies, wiring.knowledge(), wiring.settings().names)
+        say(line)
+    permissions.check(steps, releases.store, target.policies, wiring.knowledge(), wiring.settings().names, say)
     if dry_run:
         words = (f"Dry run: nothing was changed in {environment.name}.",)
         wiring.console.result(words, report.plan_document(steps, target_of(wiring)))
         return 0
-    outcome = execute.run(steps, target, releases, wiring.clock, wiring.console.say)
+    outcome = execute.run(steps, target, releases, wiring.clock, say)
     wiring.console.result(report.outcome_lines(outcome), report.outcome_document(outcome, target_of(wiring)))
     for failure in report.failures(outcome):
         wiring.console.complain(failure)

@@ -90,13 +90,13 @@ def _section(given: object, name: str, knowledge: Knowledge) -> Iterator[Stateme
                 raise _refused(place, f"unknown element {element!r}", f"it may have: {', '.join(_ELEMENTS)}")
         if not _SID.fullmatch(str(statement.get("Sid", "x"))):
             raise _refused(place, f"the Sid {statement['Sid']!r} is not 1 to 64 letters and digits")
-        conditions, exact = _conditions(statement.get("Condition", {}), place)
+        narrowing, exact = _conditions(statement.get("Condition", {}), place)
         resources = _texts(statement, "Resource", place)
         for resource in resources:
             _check_resource(resource, place)
         for action in _texts(statement, "Action", place):
             _check_action(action, exact, place)
-            _check_reach(action, resources, conditions, knowledge, place)
+            _check_reach(action, resources, narrowing, knowledge, place)
         yield statement
 
 
@@ -108,14 +108,15 @@ def _texts(statement: Mapping[str, Any], element: str, place: str) -> tuple[str,
 
 
 def _conditions(given: object, place: str) -> tuple[frozenset[str], frozenset[str]]:
-    """Return the keys that a statement's conditions ask for, and those that they give exact values."""
+    """Return the keys that must have some value for a statement to allow, and those that must have an exact one."""
     if not isinstance(given, dict) or not all(isinstance(keys, dict) for keys in given.values()):
         raise _refused(place, "its Condition is not a mapping of operators to keys")
     for operator in given:
         if operator not in policy.OPERATORS:
             known = did_you_mean(str(operator), policy.OPERATORS)
             raise _refused(place, f"unknown condition operator {operator!r}", known or "use StringEquals or ArnLike")
-    return frozenset(key for keys in given.values() for key in keys), frozenset(given.get("StringEquals", {}))
+    narrowing = frozenset(key for operator in policy.NARROWING for key in given.get(operator, {}))
+    return narrowing, frozenset(given.get("StringEquals", {}))
 
 
 def _check_action(action: str, exact: frozenset[str], place: str) -> None:
@@ -140,7 +141,7 @@ def _check_resource(resource: str, place: str) -> None:
 
 
 def _check_reach(
-    action: str, resources: tuple[str, ...], conditions: frozenset[str], knowledge: Knowledge, place: str
+    action: str, resources: tuple[str, ...], narrowing: frozenset[str], knowledge: Knowledge, place: str
 ) -> None:
     """Refuse what is no action, and an action on everything where it could be on something."""
     forms = knowledge.arn_forms(action)
@@ -149,7 +150,7 @@ def _check_reach(
         raise _refused(place, f"there is no action {action}", near or "see the service authorization reference")
     if action == "iam:PassRole" and not all(f":role/{STACK}-" in resource for resource in resources):
         raise _refused(place, "iam:PassRole is for the service's own roles", f"name them role/{STACK}-*")
-    if forms and "*" in resources and not conditions:
+    if forms and "*" in resources and not narrowing:
         like = forms[0].replace("${Account}", ACCOUNT).replace("${Partition}", "${AWS::Partition}")
         like = like.replace("${Region}", "${AWS::Region}").replace(".*", f"{STACK}-*")
         raise _refused(place, f"{action} on every resource", f"name what it is for, like {like}")

@@ -43,6 +43,8 @@ _REF_IS_ARN = frozenset(
         "AWS::IAM::ManagedPolicy", "AWS::Lambda::LayerVersion", "AWS::SNS::Topic", "AWS::StepFunctions::StateMachine",
     }
 )  # fmt: skip
+# Types whose ARN has a path before the name.
+_HAS_PATH = frozenset({"AWS::IAM::ManagedPolicy", "AWS::IAM::Role"})
 # Types whose names take no capital letters, so those that CloudFormation generates have none.
 _SMALL = frozenset({"AWS::ECR::Repository", "AWS::S3::Bucket"})
 # A parameter of such a type holds the name of a value, which is looked up when the stack is made.
@@ -199,7 +201,10 @@ class _Resolver:
         logical_id, _, attribute = given.partition(".") if isinstance(given, str) else (given[0], "", given[1])
         if attribute != "Arn" or logical_id not in self.resources:
             return UNKNOWN
-        return arn(self.resources[logical_id]["Type"], self._name(logical_id), self.stack.account, self.stack.region)
+        body = self.resources[logical_id]
+        path = self.resolve((body.get("Properties") or {}).get("Path", "")) if body["Type"] in _HAS_PATH else ""
+        name = "/".join(part for part in (str(path).strip("/"), self._name(logical_id)) if part)
+        return arn(body["Type"], name, self.stack.account, self.stack.region)
 
     def _find(self, given: Any) -> Any:  # noqa: ANN401 - a mapping's value is a text or a list
         found = self.template["Mappings"]

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from lockstep import intrinsics, optional
 from lockstep.intrinsics import UNKNOWN, Properties, Stack
 from lockstep.names import partition_of
+from lockstep.policy import Request
 
 OPERATIONS = ("create", "read", "update", "delete")
 PULL = ("ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer")
@@ -37,23 +38,37 @@ class Knowledge(Protocol):
 class Need:
     """One action on one resource. `certain`: without it the operation fails.
 
-    `perhaps`: nobody here knows which properties ask for it. Else what is not certain is known to be asked for only by
-    properties that are not set. `context` holds the condition keys that the request would have, `of` the logical id
-    that it is for.
+    `perhaps`: nobody can tell. Else what is not certain is known to be asked for only by properties that are not set.
+    `guessed`: the action may be on another resource than the one that is named here. `context` holds the condition
+    keys that the request would have, None for one that it would not; `of` is the logical id that it is for.
     """
 
     action: str
     resource: str
     of: str
-    context: tuple[tuple[str, str], ...] = ()
+    context: tuple[tuple[str, str | None], ...] = ()
     certain: bool = True
     perhaps: bool = False
+    guessed: bool = False
+
+    def asked(self, principal: str) -> Request:
+        """Return what would be asked of IAM in somebody's name, as far as that can be told beforehand."""
+        return Request(self.action, "" if self.guessed else self.resource, principal, dict(self.context))
 
 
 # What these are known by, AWS chooses: no name tells beforehand which one it is.
 _NUMBERED = frozenset({"AWS::Cognito::UserPool", "AWS::KMS::Key", "AWS::Lambda::EventSourceMapping"})
-# Services that a role is passed to under another name than their actions have.
-_PASSED_TO = {"ecs": "ecs-tasks"}
+# What belongs to another resource, which such a property names; and that one's type.
+_PART_OF = {
+    "AWS::IAM::RolePolicy": ("RoleName", "AWS::IAM::Role"),
+    "AWS::Logs::SubscriptionFilter": ("LogGroupName", "AWS::Logs::LogGroup"),
+    "AWS::S3::BucketPolicy": ("Bucket", "AWS::S3::Bucket"),
+    "AWS::SNS::Subscription": ("TopicArn", "AWS::SNS::Topic"),
+}
+# What a role is passed to, by the prefix of the actions of the type's own service.
+_PASSED_TO = {name: name for name in ("apigateway", "events", "firehose", "lambda", "pipes", "scheduler", "states")} | {
+    "ecs": "ecs-tasks"
+}
 # Below which collection of API Gateway a resource type lies, by its second part and the start of its third.
 _COLLECTIONS = (
     (r"AWS::ApiGateway::UsagePlan\w*", "usageplans"),
@@ -65,6 +80,8 @@ _COLLECTIONS = (
     (r"AWS::ApiGatewayV2::\w+", "apis"),
     (r"AWS::ApiGateway::\w+", "restapis"),
 )
+# What such a collection itself holds; everything else lies below one of these.
+_TOPMOST = ("::RestApi", "::Api", "::ApiKey", "::UsagePlan", "::DomainName", "::VpcLink", "::ClientCertificate")
 
 
 def of_template(
@@ -78,10 +95,12 @@ def of_template(
 
     A SAM template has to be translated first. `images_in` is the account whose registry holds the images.
     """
-    made = intrinsics.resources(template, stack).items()
-    kinds = [(body["Type"], logical_id, body.get("Properties") or {}) for logical_id, body in made]
-    found = (of_resource(*kind, stack, knowledge, images_in, operations) for kind in kinds)
-    return tuple(dict.fromkeys(need for needs in found for need in needs))
+    found: list[Need] = []
+    for logical_id, body in intrinsics.resources(template, stack).items():
+        # What is kept is not deleted, and neither is it where a creation is rolled back.
+        done = tuple(one for one in operations if one != "delete" or body.get("DeletionPolicy") != "Retain")
+        found += of_resource(body["Type"], logical_id, body.get("Properties") or {}, stack, knowledge, images_in, done)
+    return tuple(dict.fromkeys(found))
 
 
 def of_resource(
@@ -96,21 +115,21 @@ def of_resource(
     """Return what CloudFormation needs for some operations on one resource; nothing where no schema says it."""
     handlers = knowledge.handlers(kind)
     own = optional.own_service(handlers, kind)
-    is_blind = any(key.lower().endswith("name") and str(value).startswith(UNKNOWN) for key, value in properties.items())
     found: list[Need] = []
     done = {action for operation in operations for action in handlers.get(operation, ())}
     for action in dict.fromkeys(a for operation in (*operations, "tag") for a in handlers.get(operation, ())):
         forms = knowledge.arn_forms(action)
         # Schemas also name what IAM does not know, such as s3:REST.PUT.OBJECT.
         if forms is not None:
-            certain = not is_blind and action in done and optional.is_certain(action, handlers, kind, properties)
-            perhaps = not certain and action.partition(":")[0] == own and not optional.is_known(kind)
+            certain = action in done and optional.is_certain(action, handlers, kind, properties)
+            perhaps = not certain and optional.is_possible(action, handlers, kind, properties)
             context = _context(action, own, kind, properties, stack)
-            for resource in _resources(action, forms, kind, logical_id, properties, stack):
-                is_told = resource != UNKNOWN or not forms
-                found.append(Need(action, resource, logical_id, context, certain and is_told, perhaps and is_told))
+            for arn, guessed in _resources(action, forms, kind, logical_id, properties, stack):
+                found.append(Need(action, arn, logical_id, context, certain, perhaps, guessed))
     if {"create", "update"} & set(operations):
         found += [Need(action, arn, logical_id) for arn in _images(properties, stack, images_in) for action in PULL]
+    # Whoever makes a custom resource calls the function that stands for its type.
+    found += [Need("lambda:InvokeFunction", arn, logical_id) for arn in _arns(properties.get("ServiceToken"), "lambda")]
     return tuple(found)
 
 
@@ -128,26 +147,38 @@ def _arns(value: object, service: str) -> Iterator[str]:
 
 def _resources(
     action: str, forms: tuple[str, ...], kind: str, logical_id: str, properties: Properties, stack: Stack
-) -> tuple[str, ...]:
-    """Return the ARNs of what an action is taken on, as far as they can be told beforehand."""
+) -> Iterator[tuple[str, bool]]:
+    """Yield the ARNs of what an action is taken on, and whether each is a guess."""
+    service, found = action.partition(":")[0], tuple[str, ...]()
     if not forms:
-        return (UNKNOWN,)
-    service = action.partition(":")[0]
+        yield UNKNOWN, False
+        return
     if action == "iam:PassRole":
-        return tuple(_arns(optional.find(properties, optional.COMES_WITH[action]), "iam")) or (UNKNOWN,)
-    if service == "kms" and not kind.startswith("AWS::KMS::"):
-        return tuple(_arns(optional.find(properties, optional.COMES_WITH["kms:.*"]), "kms")) or (UNKNOWN,)
-    if service == "s3" and not kind.startswith("AWS::S3::"):
-        return (_object(properties, stack),)
-    if action == "lambda:GetLayerVersion" and "Layers" in properties:
-        return tuple(_arns(properties["Layers"], "lambda")) or (UNKNOWN,)
-    if service == "apigateway":
-        return _api_resources(action, kind, stack)
-    return (_named(forms, kind, logical_id, properties, stack),)
+        arns = _arns(optional.find(properties, optional.COMES_WITH[action]), "iam")
+        found = tuple(arn for arn in arns if f":{stack.account}:" in arn)
+    elif service == "kms" and not kind.startswith("AWS::KMS::"):
+        found = tuple(_arns(optional.find(properties, optional.COMES_WITH["kms:.*"]), "kms"))
+    elif service == "s3" and not kind.startswith("AWS::S3::"):
+        found = _objects(properties, stack)
+    elif action == "lambda:GetLayerVersion" and "Layers" in properties:
+        found = tuple(_arns(properties["Layers"], "lambda"))
+    elif service == "apigateway":
+        found = (_api(action, kind, stack),)
+    else:
+        yield _named(forms, kind, logical_id, properties, stack)
+        return
+    yield from ((arn, False) for arn in found)
+    if not found:
+        yield UNKNOWN, True
 
 
-def _named(forms: tuple[str, ...], kind: str, logical_id: str, properties: Properties, stack: Stack) -> str:
-    """Return an ARN of the form that fits the type best, with the name that its properties give."""
+def _named(
+    forms: tuple[str, ...], kind: str, logical_id: str, properties: Properties, stack: Stack
+) -> tuple[str, bool]:
+    """Return an ARN of the form that fits the type best, and whether that is a guess: not of its own known form."""
+    if kind in _PART_OF and (whole := str(properties.get(_PART_OF[kind][0], ""))):
+        arn = intrinsics.arn(_PART_OF[kind][1], whole, stack.account, stack.region)
+        return (whole if whole.startswith("arn:") else arn), True
     noun = kind.rpartition("::")[2].lower()
     nouns = {form: re.split("[:/]", form.removesuffix(".*").rstrip(":/"))[-1].replace("-", "") for form in forms}
     values = {"Partition": partition_of(stack.region), "Region": stack.region, "Account": stack.account}
@@ -156,34 +187,38 @@ def _named(forms: tuple[str, ...], kind: str, logical_id: str, properties: Prope
         for form in forms
     }
     known = intrinsics.arn(kind, UNKNOWN, stack.account, stack.region)
+    is_known = next((form for form in forms if known.startswith(starts[form])), None)
     named_so = (form for form in forms if nouns[form].lower() == noun)
-    form = next((form for form in forms if known.startswith(starts[form])), None) or next(named_so, forms[0])
+    form = is_known or next(named_so, forms[0])
     keys = {f"{nouns[form]}name".lower(): 0, f"{noun}name": 1, "name": 2}
     named = sorted((keys[key.lower()], str(value)) for key, value in properties.items() if key.lower() in keys)
     name = named[0][1] if named else intrinsics.generated_name(kind, logical_id, stack.name)
     if kind in _NUMBERED:
         name = UNKNOWN
     if name.startswith("arn:"):
-        return name
-    return starts[form] + name.removeprefix("/") if starts[form].endswith("/") else starts[form] + name
+        return name, True
+    path = str(properties.get("Path", "")).strip("/") if kind.startswith("AWS::IAM::") else ""
+    last = "/".join(part for part in (path, name.removeprefix("/")) if part)
+    arn = starts[form] + (last if starts[form].endswith("/") else name)
+    return arn, is_known is None or name.startswith(UNKNOWN)
 
 
-def _object(properties: Properties, stack: Stack) -> str:
-    """Return the ARN of the file in a bucket that a type's code or body is read from."""
+def _objects(properties: Properties, stack: Stack) -> tuple[str, ...]:
+    """Return the ARN of the file in a bucket that a type's code or body is read from, where both are told."""
     buckets, keys = optional.find(properties, "(S3)?Bucket"), optional.find(properties, "(S3)?Key")
-    partition = partition_of(stack.region)
-    return f"arn:{partition}:s3:::{buckets[0]}/{keys[0]}" if buckets and keys else UNKNOWN
+    is_told = buckets and keys and not str(buckets[0]).startswith(UNKNOWN)
+    return (f"arn:{partition_of(stack.region)}:s3:::{buckets[0]}/{keys[0]}",) if is_told else ()
 
 
-def _api_resources(action: str, kind: str, stack: Stack) -> tuple[str, ...]:
-    """Return the paths below API Gateway: their ids cannot be told beforehand.
+def _api(action: str, kind: str, stack: Stack) -> str:
+    """Return the path below API Gateway that a type is at: the ids in it cannot be told beforehand.
 
     https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-iam-policy-resource-reference.html
     """
     collection = next((name for pattern, name in _COLLECTIONS if re.fullmatch(pattern, kind)), UNKNOWN)
     base = f"arn:{partition_of(stack.region)}:apigateway:{stack.region}::/{collection}"
-    makes_one = action == "apigateway:POST" and kind.endswith(("::RestApi", "::Api"))
-    return (base,) if makes_one or collection == "account" else (f"{base}/{UNKNOWN}",)
+    makes_one = action == "apigateway:POST" and kind.endswith(_TOPMOST)
+    return base if makes_one or collection == "account" else f"{base}/{UNKNOWN}"
 
 
 def _images(properties: Properties, stack: Stack, images_in: str) -> Iterator[str]:
@@ -193,20 +228,23 @@ def _images(properties: Properties, stack: Stack, images_in: str) -> Iterator[st
     """
     code = properties.get("Code")
     uri = code.get("ImageUri") if isinstance(code, Mapping) else None
-    repository = str(uri).partition("@")[0].partition("/")[2].partition(":")[0]
+    registry, _, rest = str(uri).partition("@")[0].partition("/")
+    named, repository = re.match(r"(\d{12})\.dkr\.ecr\.", registry), rest.partition(":")[0]
     if repository:
-        yield f"arn:{partition_of(stack.region)}:ecr:{stack.region}:{images_in}:repository/{repository}"
+        account = named[1] if named else images_in
+        yield f"arn:{partition_of(stack.region)}:ecr:{stack.region}:{account}:repository/{repository}"
 
 
-def _context(action: str, own: str, kind: str, properties: Properties, stack: Stack) -> tuple[tuple[str, str], ...]:
-    """Return the condition keys that policies here ask for, as the request would have them."""
-    service = action.partition(":")[0]
+def _context(
+    action: str, own: str, kind: str, properties: Properties, stack: Stack
+) -> tuple[tuple[str, str | None], ...]:
+    """Return those condition keys of the request that can be told."""
     if action == "iam:PassRole":
-        return (("iam:PassedToService", f"{_PASSED_TO.get(own, own)}.amazonaws.com"),)
-    if service == "iam" and properties.get("PermissionsBoundary"):
-        return (("iam:PermissionsBoundary", str(properties["PermissionsBoundary"])),)
-    if kind == "AWS::Lambda::EventSourceMapping":
-        name = str(properties.get("FunctionName", UNKNOWN))
-        of = intrinsics.arn("AWS::Lambda::Function", name, stack.account, stack.region)
-        return (("lambda:FunctionArn", name if name.startswith("arn:") else of),)
+        return (("iam:PassedToService", f"{_PASSED_TO[own]}.amazonaws.com"),) if own in _PASSED_TO else ()
+    boundary, function = properties.get("PermissionsBoundary"), str(properties.get("FunctionName", UNKNOWN))
+    if kind == "AWS::IAM::Role" and UNKNOWN not in str(boundary):
+        return (("iam:PermissionsBoundary", str(boundary) if boundary else None),)
+    if kind == "AWS::Lambda::EventSourceMapping" and not function.startswith(UNKNOWN):
+        of = intrinsics.arn("AWS::Lambda::Function", function, stack.account, stack.region)
+        return (("lambda:FunctionArn", function if function.startswith("arn:") else of),)
     return ()

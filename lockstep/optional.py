@@ -17,6 +17,7 @@ from lockstep.intrinsics import UNKNOWN, Properties
 # first line that an action matches counts; with no property ("") an action is only ever possible.
 _ONLY_WITH: dict[str, dict[str, str]] = {
     "AWS::ApiGateway::RestApi": {"apigateway:UpdateRestApiPolicy": "Policy"},
+    "AWS::CloudWatch::Alarm": {"(?i)cloudwatch:.*tag.*": ""},
     "AWS::DynamoDB::Table": {
         "dynamodb:.*TimeToLive": "TimeToLiveSpecification",
         "dynamodb:.*ContributorInsights": "ContributorInsightsSpecification",
@@ -31,7 +32,7 @@ _ONLY_WITH: dict[str, dict[str, str]] = {
         "ecr:.*RepositoryPolicy": "RepositoryPolicyText",
         "ecr:PutImage.*": "",
     },
-    "AWS::Events::Rule": {"events:.*Targets.*": "Targets", "events:.*Tag.*": ""},
+    "AWS::Events::Rule": {"events:.*Targets.*": "Targets", "(?i)events:.*tag.*": ""},
     "AWS::IAM::ManagedPolicy": {"iam:.*Group.*": "Groups", "iam:.*User.*": "Users", "iam:(At|De)tachRole.*": "Roles"},
     "AWS::IAM::Policy": {"iam:.*Group.*": "Groups", "iam:.*User.*": "Users", "iam:.*Role.*": "Roles"},
     "AWS::IAM::Role": {
@@ -104,14 +105,22 @@ _ONLY_WITH: dict[str, dict[str, str]] = {
     "AWS::SQS::Queue": {},
     "AWS::StepFunctions::StateMachine": {},
 }  # fmt: skip
-# Of another service than the type's own: actions that come with a property of such a name, wherever it stands.
+# Of another service than the type's own: what comes with a property of such a name.
 COMES_WITH: dict[str, str] = {
     "ec2:.*": "(?i).*(vpc|subnet|securitygroup).*",
     "elasticfilesystem:.*": "FileSystemConfigs",
     "kms:.*": "(?i).*kms.*key.*",
-    "iam:PassRole": "(?i).*(role|credentials).*",
+    "iam:PassRole": "Role|.*Role(Arn|ARN)|Credentials(Arn)?",
     "s3:GetObject(Version)?": "(S3)?Bucket",
 }
+# Of those, what is asked of whoever makes the resource, and of nobody else: another way to allow it there is not.
+_IN_ANY_CASE = ("iam:PassRole", "s3:GetObject(Version)?")
+_VERBS = "Create|Register|Put|Add|Get|List|Describe|Update|Modify|Set|Delete|Deregister|Remove"
+# Whose keys are anybody's words: they say nothing of the resource.
+_FREE = re.compile(
+    "Environment(Variables)?|.*Tags|(AssumeRole)?PolicyDocument|Policies|Body|Definition(String|Substitutions)?"
+    "|Parameters|Input|Payload|Metadata|RequestParameters|ResponseParameters"
+)
 
 
 def is_known(kind: str) -> bool:
@@ -123,13 +132,18 @@ def is_certain(action: str, handlers: Mapping[str, tuple[str, ...]], kind: str, 
     """Does a resource with such properties take an action for certain? `handlers` are its type's, by operation."""
     for pattern, wanted in _ONLY_WITH.get(kind, {}).items():
         if re.fullmatch(pattern, action):
-            return any(value not in ([], {}) for value in find(properties, wanted))
+            return any(_is_set(value) for value in find(properties, wanted))
     if is_own(action, handlers, kind):
         return is_known(kind) or _is_the_work(action, handlers, kind)
-    for pattern, wanted in COMES_WITH.items():
-        if re.fullmatch(pattern, action):
-            return any(_is_told(value) for value in find(properties, wanted))
-    return False
+    is_sure = any(re.fullmatch(pattern, action) for pattern in _IN_ANY_CASE)
+    return is_sure and _comes_along(action, properties)
+
+
+def is_possible(action: str, handlers: Mapping[str, tuple[str, ...]], kind: str, properties: Properties) -> bool:
+    """May a resource with such properties take an action, though nobody can tell for certain?"""
+    if any(re.fullmatch(pattern, action) for pattern in _ONLY_WITH.get(kind, {})):
+        return False
+    return not is_known(kind) if is_own(action, handlers, kind) else _comes_along(action, properties)
 
 
 def is_own(action: str, handlers: Mapping[str, tuple[str, ...]], kind: str) -> bool:
@@ -148,27 +162,41 @@ def own_service(handlers: Mapping[str, tuple[str, ...]], kind: str) -> str:
 def _is_the_work(action: str, handlers: Mapping[str, tuple[str, ...]], kind: str) -> bool:
     """Is an action what a type is about? All that is certain of a type about which nothing is written down above.
 
-    It is called like the type after one verb, such as kinesis:CreateStream and unlike kinesis:StartStreamEncryption; or
-    the only one of its service in an operation. API Gateway's actions are verbs alone.
+    It is called like the type after a usual verb, as kinesis:CreateStream is and kinesis:StartStreamEncryption is not;
+    or the only one of its service in an operation. API Gateway's actions are verbs alone.
     """
     service, _, name = action.partition(":")
-    if service == "apigateway" or re.fullmatch(rf"[A-Z][a-z]+(?i:{kind.rpartition('::')[2]})s?", name):
+    if service == "apigateway" or re.fullmatch(rf"({_VERBS})(?i:{kind.rpartition('::')[2]})s?", name):
         return True
     work = (handlers.get(operation, ()) for operation in ("create", "update", "delete"))
     return any({one for one in actions if is_own(one, handlers, kind)} == {action} for actions in work)
 
 
-def _is_told(value: object) -> bool:
-    """Does a property name something of the template's own? Not an unknown, nor one of the keys that AWS manages."""
-    return value not in ("", UNKNOWN, [], {}) and not str(value).startswith("alias/aws/")
+def _comes_along(action: str, properties: Properties) -> bool:
+    """Does an action of another service come with one of the properties?"""
+    return any(
+        _is_set(value)
+        for pattern, wanted in COMES_WITH.items()
+        if re.fullmatch(pattern, action)
+        for value in find(properties, wanted)
+    )
+
+
+def _is_set(value: object) -> bool:
+    """Does a property ask for something of the template's own? An unknown may not, nor a key that AWS manages."""
+    nothing = value is False or value in (None, "", "false", UNKNOWN, [], {})
+    return not nothing and not str(value).startswith("alias/aws/")
 
 
 def find(properties: object, name: str) -> list[Any]:
-    """Return the values of every property whose whole name matches, wherever it stands."""
+    """Return the values of every property whose whole name matches, wherever it stands but below anybody's words."""
     found: list[Any] = []
     if name and isinstance(properties, Mapping):
         for key, value in properties.items():
-            found += [value] if re.fullmatch(name, str(key)) else find(value, name)
+            if re.fullmatch(name, str(key)):
+                found.append(value)
+            elif not _FREE.fullmatch(str(key)):
+                found += find(value, name)
     elif name and isinstance(properties, list):
         for item in properties:
             found += find(item, name)

@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from lockstep import grants, intrinsics, making, needs, policy, transform
-from lockstep.errors import IdentityError
+from lockstep.errors import ConfigError, IdentityError
 from lockstep.intrinsics import Stack
 from lockstep.model import Change, DeployStack, Plan, StackName
 from lockstep.names import Names, partition_of
 from lockstep.needs import Knowledge, Need
-from lockstep.policy import Decision, Document, Identity, Request
-from lockstep.ports import Policies, Store
+from lockstep.policy import Document, Identity, Request
+from lockstep.ports import Policies, Say, Store
 from lockstep.template import Template
 
 
@@ -87,10 +87,11 @@ def suggestion(one: Fit, stack: Stack) -> dict[str, Any]:
     return {"Execution": statements} if statements else {}
 
 
-def check(steps: Plan, store: Store, policies: Policies, knowledge: Knowledge, names: Names) -> None:
+def check(steps: Plan, store: Store, policies: Policies, knowledge: Knowledge, names: Names, say: Say) -> None:
     """Refuse a deployment that the execution role could not carry out, before any change set; raises IdentityError.
 
-    Looks at the templates of the release, as they will be deployed.
+    Looks at the templates of the release, as they will be deployed. One that SAM here cannot translate is passed: AWS
+    may have a newer SAM.
     """
     environment = steps.environment
     changing = [s for s in steps.steps if isinstance(s, DeployStack) and s.change is not Change.NONE]
@@ -101,7 +102,11 @@ def check(steps: Plan, store: Store, policies: Policies, knowledge: Knowledge, n
     for step in changing:
         template = json.loads(making.read_template(store, step.build))
         stack = Stack(step.stack, environment.account, environment.region, dict(step.parameters))
-        plain = transform.plain(template, stack.parameters, stack.region, f"services/{step.service}/template.yaml")
+        try:
+            plain = transform.plain(template, stack.parameters, stack.region, f"services/{step.service}/template.yaml")
+        except ConfigError as error:
+            say(f"{step.service}: whether its rights are there was not looked at: {error.answer}")
+            continue
         refused = missing(execution, needs.of_template(plain, _with_lists(stack, plain), knowledge, names.tooling))
         if refused:
             actions = ", ".join(dict.fromkeys(need.action for need in refused))
@@ -118,8 +123,7 @@ def _with_lists(stack: Stack, template: Template) -> Stack:
 
 
 def _allows(execution: Identity, need: Need) -> bool:
-    request = Request(need.action, need.resource, execution.arn, dict(need.context))
-    return execution.decide(request) is Decision.ALLOWED
+    return execution.might(need.asked(execution.arn))
 
 
 def _beyond(plain: Template, stack: Stack, boundary: Document) -> Iterator[tuple[str, str]]:
@@ -138,5 +142,5 @@ def _beyond(plain: Template, stack: Stack, boundary: Document) -> Iterator[tuple
                     for r in policy.listed(statement.get("Resource"))
                 )
                 for action, resource in pairs if statement.get("Effect") == "Allow" else ():
-                    if limit.decide(Request(str(action), str(resource))) is not Decision.ALLOWED:
+                    if not limit.might(Request(str(action), str(resource))):
                         yield str(action), str(resource)

@@ -31,13 +31,14 @@ class Decision(StrEnum):
 class Request:
     """Who wants to do what with what. `principal` is the ARN of a role or user, or the name of an AWS service.
 
-    `context` holds the request's condition keys by name; those of the principal are known by itself.
+    `context` holds the request's condition keys by name, None for one that the request does not have; those of the
+    principal are known by itself. An empty resource is one that nobody can tell.
     """
 
     action: str
     resource: str
     principal: str = ""
-    context: Mapping[str, str] = field(default_factory=dict)
+    context: Mapping[str, str | None] = field(default_factory=dict)
 
     @property
     def account(self) -> str:
@@ -46,26 +47,50 @@ class Request:
 
     def key(self, name: str) -> str | None:
         """Return the value of a condition key, None where the request has none."""
-        known = {key.lower(): value for key, value in self.context.items()}
+        return self._keys().get(name.lower())
+
+    def knows(self, name: str) -> bool:
+        """Is it known whether the request has a condition key?"""
+        return name.lower() in self._keys()
+
+    def _keys(self) -> Mapping[str, str | None]:
+        known: dict[str, str | None] = {}
         if self.account:
-            known = {"aws:principalarn": self.principal, "aws:principalaccount": self.account} | known
-        return known.get(name.lower())
+            known = {"aws:principalarn": self.principal, "aws:principalaccount": self.account}
+        return known | {key.lower(): value for key, value in self.context.items()}
 
 
 @dataclass(frozen=True)
 class Identity:
-    """What a principal's own policies are, and the boundary that they stay within where it has one."""
+    """What a principal's own policies are, and the boundary that they stay within where it has one.
+
+    With `is_whole` false there are more policies, which could not be read.
+    """
 
     arn: str
     policies: tuple[Document, ...] = ()
     boundary: Document | None = None
+    is_whole: bool = True
 
     def decide(self, request: Request) -> Decision:
         """Judge a request of this principal by its own policies alone."""
-        found = _judged(self.policies, request)
+        return self._within(request, _judged(self.policies, request))
+
+    def might(self, request: Request) -> bool:
+        """Could such a request be allowed, whatever it turns out to hold that nobody can tell beforehand?
+
+        That is a resource or a condition key that is not told, and an operator that is not known here. In doubt a
+        statement that allows applies and one that denies does not.
+        """
+        found = _judged(self.policies, request, is_generous=True)
+        if found is Decision.NOT_ALLOWED and not self.is_whole:
+            found = Decision.ALLOWED
+        return self._within(request, found, is_generous=True) is Decision.ALLOWED
+
+    def _within(self, request: Request, found: Decision, *, is_generous: bool = False) -> Decision:
         if self.boundary is None or found is Decision.DENIED:
             return found
-        limit = _judged((self.boundary,), request)
+        limit = _judged((self.boundary,), request, is_generous=is_generous)
         return found if limit is Decision.ALLOWED else limit
 
     def may(self, request: Request, resource_policy: Document | None = None, owner: str = "") -> bool:
@@ -137,30 +162,45 @@ def _compiled(pattern: str, flags: int) -> re.Pattern[str]:
     return re.compile("".join(parts), re.DOTALL | flags)
 
 
-def _judged(documents: tuple[Document, ...], request: Request, *, with_principals: bool = False) -> Decision:
+def _judged(
+    documents: tuple[Document, ...], request: Request, *, with_principals: bool = False, is_generous: bool = False
+) -> Decision:
     effects = {
         statement["Effect"]
         for document in documents
         for statement in statements(document)
-        if _applies(statement, request, with_principals=with_principals)
+        if not with_principals or any(True for _ in _principals(statement, request))
+        if _applies(statement, request, in_doubt=(statement["Effect"] == "Allow") if is_generous else None)
     }
     if "Deny" in effects:
         return Decision.DENIED
     return Decision.ALLOWED if "Allow" in effects else Decision.NOT_ALLOWED
 
 
-def _applies(statement: Mapping[str, Any], request: Request, *, with_principals: bool) -> bool:
-    if with_principals and not any(True for _ in _principals(statement, request)):
-        return False
+def _applies(statement: Mapping[str, Any], request: Request, *, in_doubt: bool | None = None) -> bool:
+    """Does a statement apply, whoever it is for? Where that cannot be told: `in_doubt`; with None all is told."""
     try:
         return (
             _covers(statement, "Action", lambda pattern: matches(request.action, pattern, is_action=True))
-            and _covers(statement, "Resource", lambda pattern: matches(request.resource, _filled(pattern, request)))
-            and _met(statement, request)
+            and _is_on(statement, request, in_doubt=in_doubt)
+            and _met(statement, request, in_doubt=in_doubt)
         )
     except LookupError:
         # "the entire statement may be invalid": a variable without a value makes it apply to nothing.
-        return False
+        return bool(in_doubt)
+
+
+def _is_on(statement: Mapping[str, Any], request: Request, *, in_doubt: bool | None) -> bool:
+    """Does a statement cover the resource? In doubt it may be any name that the request's `*` stands for."""
+    if not request.resource:
+        return bool(in_doubt) or statement.get("Resource") in ("*", ["*"])
+    ends_openly = in_doubt and "NotResource" not in statement
+
+    def is_like(pattern: str) -> bool:
+        filled = _filled(pattern, request)
+        return matches(request.resource, filled) or bool(ends_openly and matches(filled, request.resource))
+
+    return _covers(statement, "Resource", is_like)
 
 
 def _covers(statement: Mapping[str, Any], element: str, is_like: Callable[[str], bool]) -> bool:
@@ -194,7 +234,7 @@ def _names(policy: Document, request: Request) -> bool:
     return any(
         {request.principal, "*"} & {*_principals(statement, request)}
         for statement in statements(policy)
-        if statement["Effect"] == "Allow" and _applies(statement, request, with_principals=True)
+        if statement["Effect"] == "Allow" and _applies(statement, request)
     )
 
 
@@ -236,14 +276,28 @@ _LIKE: dict[str, Callable[[str, str], bool]] = {
 }
 _UNLIKE = {operator.replace("Equals", "NotEquals").replace("Like", "NotLike"): like for operator, like in _LIKE.items()}
 OPERATORS = frozenset({*_LIKE, *_UNLIKE, "Null"})
+# Those that hold only where the request has the key, and has one of the values.
+NARROWING = frozenset(_LIKE)
 
 
-def _met(statement: Mapping[str, Any], request: Request) -> bool:
-    return all(
-        _holds(operator, request.key(key), listed(wanted), request)
+def _met(statement: Mapping[str, Any], request: Request, *, in_doubt: bool | None) -> bool:
+    conditions = (
+        (operator, key, listed(wanted))
         for operator, keys in statement.get("Condition", {}).items()
         for key, wanted in keys.items()
     )
+    return all(
+        _holds(operator, request.key(key), wanted, request)
+        if in_doubt is None or _is_told(operator, key, wanted, request)
+        else in_doubt
+        for operator, key, wanted in conditions
+    )
+
+
+def _is_told(operator: str, key: str, wanted: tuple[Any, ...], request: Request) -> bool:
+    """Can it be told beforehand whether a condition holds?"""
+    names = (key, *(name for text in wanted for name in _VARIABLE.findall(str(text))))
+    return operator in OPERATORS and all(request.knows(name) for name in names)
 
 
 def _holds(operator: str, actual: str | None, wanted: tuple[Any, ...], request: Request) -> bool:

@@ -31,7 +31,10 @@ class Policies:
         return client
 
     def identity(self, role: str) -> policy.Identity:
-        """Return a role's own policies and its boundary; raises ConfigError where there is no such role."""
+        """Return a role's own policies and its boundary; raises ConfigError where there is no such role.
+
+        What somebody else attached to it and the caller may not read is left out.
+        """
         name = role.rpartition("/")[2]
         with answers(f"reading the policies of {role}"):
             try:
@@ -43,11 +46,16 @@ class Policies:
             attached = self._iam.get_paginator("list_attached_role_policies").paginate(RoleName=name)
             inline = self._iam.get_paginator("list_role_policies").paginate(RoleName=name)
             documents = (
-                *(self._managed(one["PolicyArn"]) for page in attached for one in page["AttachedPolicies"]),
+                *(self._readable(one["PolicyArn"]) for page in attached for one in page["AttachedPolicies"]),
                 *(self._inline(name, policy_name) for page in inline for policy_name in page["PolicyNames"]),
             )
             boundary = found.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn")
-            return policy.Identity(role, documents, None if boundary is None else self._managed(boundary))
+            return policy.Identity(
+                role,
+                tuple(document for document in documents if document is not None),
+                None if boundary is None else self._readable(boundary),
+                is_whole=None not in documents,
+            )
 
     def document(self, arn: str) -> Document:
         """Return what a managed policy says; raises ConfigError where there is no such policy."""
@@ -69,6 +77,14 @@ class Policies:
         version = self._iam.get_policy(PolicyArn=arn)["Policy"]["DefaultVersionId"]
         found: Any = self._iam.get_policy_version(PolicyArn=arn, VersionId=version)["PolicyVersion"]["Document"]
         return dict(found)
+
+    def _readable(self, arn: str) -> Document | None:
+        try:
+            return self._managed(arn)
+        except ClientError as error:
+            if code_of(error) == "AccessDenied":
+                return None
+            raise
 
     def _inline(self, role: str, name: str) -> Document:
         found: Any = self._iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]

@@ -123,7 +123,9 @@ def _check(
     # Whether an image may be pulled is judged where the function is made: its registry has no account in its name.
     found = needs.of_resource(kind, logical_id, _without_image(props), where, knowledge(where.region), "", operations)
     for need in found:
-        if need.certain and not seams.may(maker, need.action, need.resource, "", where.account, dict(need.context)):
+        context = {key: value for key, value in need.context if value is not None}
+        is_told = need.certain and not need.guessed
+        if is_told and not seams.may(maker, need.action, need.resource, "", where.account, context):
             raise NotAuthorized(_refusal(maker.arn, need))
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+import time
+from email.utils import formatdate
 
 import pytest
 from botocore.exceptions import (
@@ -27,9 +29,10 @@ CURES = {3: "sign in again, then repeat", 10: "try again in a minute"}
 pytestmark = pytest.mark.usefixtures("alone")
 
 
-def failing_with(code: str, message: str = "no", status: int = 400) -> ClientError:
+def failing_with(code: str, message: str = "no", status: int = 400, **headers: str) -> ClientError:
     """Return what botocore raises for an answer that is an error."""
-    answer = {"Error": {"Code": code, "Message": message}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    metadata = {"HTTPStatusCode": status, "HTTPHeaders": headers}
+    answer = {"Error": {"Code": code, "Message": message}, "ResponseMetadata": metadata}
     return ClientError(answer, "DoIt")  # type: ignore[arg-type] # as much of an answer as there is
 
 
@@ -44,7 +47,8 @@ def error_of(raised: Exception) -> LockstepError:
     ("code", "exit_code"),
     [
         *((code, 3) for code in ("ExpiredToken", "ExpiredTokenException", "RequestExpired", "InvalidClientTokenId",
-                                 "UnrecognizedClientException", "SignatureDoesNotMatch", "RequestTimeTooSkewed")),
+                                 "UnrecognizedClientException", "SignatureDoesNotMatch", "RequestTimeTooSkewed",
+                                 "InvalidSignatureException")),
         *((code, 10) for code in ("Throttling", "ThrottlingException", "TooManyRequestsException", "SlowDown",
                                   "RequestLimitExceeded", "ServiceUnavailable", "InternalFailure")),
     ],
@@ -55,6 +59,41 @@ def test_what_aws_answers_decides_the_exit_code(code: str, exit_code: int) -> No
 
     assert error.exit_code == exit_code
     assert str(error) == f"error: doing it\n  answer: {code}: Rate exceeded\n  next: {CURES[exit_code]}"
+
+
+SIGNED = ("InvalidSignatureException", "RequestExpired", "RequestTimeTooSkewed", "SignatureDoesNotMatch")
+
+
+@pytest.mark.parametrize("code", SIGNED)
+@pytest.mark.parametrize(
+    ("ahead", "words"), [(600, "600 s ahead of AWS"), (-3600, "3600 s behind AWS")], ids=["ahead", "behind"]
+)
+def test_a_clock_that_aws_refuses(code: str, ahead: int, words: str) -> None:
+    """Where AWS takes no signature and its date is not ours, the error says how far this machine's clock is off."""
+    error = error_of(failing_with(code, "Signature expired", date=formatdate(time.time() - ahead, usegmt=True)))
+
+    assert error.exit_code == 3
+    # A second may pass meanwhile.
+    told = error.answer.replace("601 s", "600 s").replace("3599 s", "3600 s")
+    assert told == f"{code}: Signature expired; this machine is {words}"
+    assert error.cure == "set its clock, by NTP"
+
+
+@pytest.mark.parametrize("ahead", [0, 200, -200])
+@pytest.mark.parametrize("code", SIGNED)
+def test_a_signature_that_is_wrong(code: str, ahead: int) -> None:
+    """Where AWS takes no signature and the clocks agree, the keys are wrong, and nothing is said of clocks."""
+    error = error_of(failing_with(code, date=formatdate(time.time() - ahead, usegmt=True)))
+
+    assert (error.answer, error.cure) == (f"{code}: no", "sign in again, then repeat")
+
+
+@pytest.mark.parametrize("code", ["ExpiredToken", "AccessDenied", "Throttling"])
+def test_a_clock_that_is_not_to_blame(code: str) -> None:
+    """What AWS refuses for another reason is not put down to a clock that is wrong too."""
+    error = error_of(failing_with(code, date=formatdate(0.0, usegmt=True)))
+
+    assert error.answer == f"{code}: no"
 
 
 @pytest.mark.parametrize("code", ["AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "403"])

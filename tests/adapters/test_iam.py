@@ -68,6 +68,33 @@ def test_what_a_role_may(iam: Iam) -> None:
     assert found == Identity(ROLE, expected, document("*"))
 
 
+def test_policies_of_others(iam: Iam) -> None:
+    """What others attached to a role and the caller may not read is left out, and it is told that something is."""
+    policies, stub = iam
+    bounded = role(PermissionsBoundary={"PermissionsBoundaryType": "Policy", "PermissionsBoundaryArn": BOUNDARY})
+    stub.add_response("get_role", {"Role": bounded}, NAME)
+    theirs = "arn:aws:iam::222222222222:policy/theirs"
+    attached = [{"PolicyArn": POLICY}, {"PolicyArn": theirs}]
+    stub.add_response("list_attached_role_policies", {"AttachedPolicies": attached}, NAME)
+    managed(stub, POLICY, "s3:GetObject")
+    stub.add_client_error("get_policy", "AccessDenied", "no", expected_params={"PolicyArn": theirs})
+    stub.add_response("list_role_policies", {"PolicyNames": []}, NAME)
+    stub.add_client_error("get_policy", "AccessDenied", "no", expected_params={"PolicyArn": BOUNDARY})
+
+    assert policies.identity(ROLE) == Identity(ROLE, (document("s3:GetObject"),), is_whole=False)
+
+
+def test_a_policy_that_cannot_be_read_now(iam: Iam) -> None:
+    """Any other answer than a refusal is an error."""
+    policies, stub = iam
+    stub.add_response("get_role", {"Role": role()}, NAME)
+    stub.add_response("list_attached_role_policies", {"AttachedPolicies": [{"PolicyArn": POLICY}]}, NAME)
+    stub.add_client_error("get_policy", "ServiceFailure", "later", 500)
+
+    with pytest.raises(UnavailableError):
+        policies.identity(ROLE)
+
+
 def test_a_role_that_may_nothing(iam: Iam) -> None:
     """A role without policies and without a boundary is told as one."""
     policies, stub = iam

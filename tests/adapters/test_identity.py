@@ -1,4 +1,4 @@
-"""Whom a caller may become: tried at once, and for a while only where it is hoped for."""
+"""Whom a caller may become: tried at once, and for a while where it does not end as it should."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from botocore.stub import Stubber
 
 from lockstep.aws.identity import Identity
 from lockstep.aws.session import Reach, open_session
-from lockstep.errors import IdentityError, UnavailableError
+from lockstep.errors import IdentityError, LockstepError, UnavailableError
 from lockstep.testing import TEST, TOOLING
 from tests.adapters import fake_aws
 from tests.adapters.stubs import REGION, stubbed
@@ -46,6 +46,24 @@ def test_a_role_that_is_known_late() -> None:
         assert Identity(session, DEVELOPER, MINUTE, pause=0.0).refusal(ROLE, hoped=True) == ""
 
 
+def test_somebody_who_is_forgotten_late() -> None:
+    """Who may not take a role any more is tried until AWS knows that."""
+    with stubbed("sts") as (session, stub):
+        for _ in range(3):
+            stub.add_response("assume_role", {"Credentials": KEYS})
+        refuse(stub)
+
+        assert Identity(session, DEVELOPER, MINUTE, pause=0.0).refusal(ROLE, hoped=False) == REFUSED
+
+
+def test_somebody_who_gets_in() -> None:
+    """A role that is taken by who may not is told so, at once where nobody has patience."""
+    with stubbed("sts") as (session, stub):
+        stub.add_response("assume_role", {"Credentials": KEYS})
+
+        assert Identity(session, DEVELOPER).refusal(ROLE, hoped=False) == ""
+
+
 @pytest.mark.parametrize(("patience", "hoped"), [(0.0, True), (MINUTE, False)])
 def test_a_role_that_is_refused(patience: float, hoped: bool) -> None:
     """A refusal is told in AWS's words, at once where nobody has patience, or where it is what is hoped for."""
@@ -55,13 +73,26 @@ def test_a_role_that_is_refused(patience: float, hoped: bool) -> None:
         assert Identity(session, DEVELOPER, patience).refusal(ROLE, hoped=hoped) == REFUSED
 
 
-def test_an_aws_that_does_not_answer() -> None:
-    """An AWS that is busy refuses nobody: that is another error."""
+@pytest.mark.parametrize("hoped", [True, False])
+@pytest.mark.parametrize(
+    ("code", "error"),
+    [
+        ("Throttling", UnavailableError),
+        ("ExpiredToken", IdentityError),
+        ("InvalidClientTokenId", IdentityError),
+        ("SignatureDoesNotMatch", IdentityError),
+        ("RegionDisabledException", LockstepError),
+    ],
+)
+def test_what_is_no_refusal(code: str, error: type[LockstepError], hoped: bool) -> None:
+    """An AWS that is busy, or does not know who asks, refuses nobody: that is another error, whatever is hoped for."""
     with stubbed("sts") as (session, stub):
-        stub.add_client_error("assume_role", "Throttling", "Rate exceeded")
+        stub.add_client_error("assume_role", code, "no")
 
-        with pytest.raises(UnavailableError):
-            Identity(session, DEVELOPER, MINUTE).refusal(ROLE, hoped=True)
+        with pytest.raises(error, match=f"assuming {ROLE} as {DEVELOPER}") as caught:
+            Identity(session, DEVELOPER, MINUTE).refusal(ROLE, hoped=hoped)
+
+    assert caught.value.answer == f"{code}: no"
 
 
 @pytest.mark.usefixtures("alone")

@@ -100,15 +100,6 @@ def test_an_aws_that_tells_no_time(headers: dict[str, str]) -> None:
     assert str(caught.value) == f"error: asking AWS what time it is\n  answer: it says '{told}'"
 
 
-def test_a_clock_that_aws_refuses() -> None:
-    """A clock so wrong that AWS refuses every call is told as a refusal."""
-    with stubbed("sts") as (session, stub):
-        stub.add_client_error("get_caller_identity", "RequestTimeTooSkewed", "The difference is too large")
-
-        with pytest.raises(IdentityError, match="asking AWS what time it is"):
-            session.skew()
-
-
 def test_a_profile_lets_in(reach: Reach) -> None:
     """A profile's keys open a session, in the region of the configuration and not of the profile."""
     session = open_session(reach, "developer", "opening tooling")
@@ -192,6 +183,17 @@ def test_a_role_that_is_refused(reach: Reach) -> None:
         f"  answer: AccessDenied: User: {DEVELOPER} is not authorized to perform: sts:AssumeRole on resource: {ROLE}\n"
         "  next: invoke bootstrap"
     )
+
+
+def test_a_caller_who_has_to_sign_in_again() -> None:
+    """Whose session is over is not told how to be let into a role, but to sign in again."""
+    with stubbed("sts") as (session, stub):
+        stub.add_client_error("assume_role", "ExpiredToken", "The security token included in the request is expired")
+
+        with pytest.raises(IdentityError) as caught:
+            session.assume(ROLE, DEVELOPER, "invoke bootstrap")
+
+    assert caught.value.cure == "sign in again, then repeat"
 
 
 @pytest.mark.parametrize(

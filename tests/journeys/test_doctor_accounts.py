@@ -77,7 +77,7 @@ def closed_role(world: World) -> None:
 @pytest.mark.parametrize(
     ("break_", "check", "tried", "answer", "cure"),
     [
-        (late, "clock", "comparing clocks", "this machine is 600 s behind of AWS", "set its clock, by NTP"),
+        (late, "clock", "comparing clocks", "this machine is 600 s behind AWS", "set its clock, by NTP"),
         (no_bucket, "bucket", "looking for the artifact bucket", "it is missing", "invoke bootstrap"),
         (
             changed_stack,

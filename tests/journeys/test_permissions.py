@@ -87,7 +87,7 @@ def test_what_is_perhaps_needed(terminal: Terminal) -> None:
         0,
         text(
             AWS,
-            "Not allowed, and perhaps needed: no schema says with which properties.",
+            "Not allowed, and perhaps needed: nobody can tell beforehand.",
             f"SERVICE  ACTION                         {'RESOURCE'.ljust(len(stream))}  FOR",
             f"orders   kinesis:StartStreamEncryption  {stream}  Clicks",
             "",

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 PURE = {
     "model", "names", "plan", "report", "account_report", "release", "template", "smoke", "canonical", "errors",
-    "grants", "intrinsics", "needs", "policy",
+    "grants", "intrinsics", "needs", "optional", "policy",
 }  # fmt: skip
 IMPURE_MODULES = {
     "os", "sys", "io", "time", "datetime", "random", "secrets", "socket", "subprocess", "shutil", "tempfile",
@@ -45,7 +45,7 @@ ROOMS: dict[str, set[str]] = {
     "smoke": set(),
     "policy": set(),
     "intrinsics": set(),
-    "needs": {"intrinsics", "optional"},
+    "needs": {"intrinsics", "optional", "policy"},
     "optional": {"intrinsics"},
     "grants": {"needs", "policy"},
     "schemas": set(),

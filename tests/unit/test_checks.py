@@ -82,7 +82,7 @@ def test_nothing_is_there() -> None:
         (239.0, "+239 s"),
         (-240.0, "-240 s"),
         (241.4, ("comparing clocks", "this machine is 241 s ahead of AWS", "set its clock, by NTP")),
-        (-3600.0, ("comparing clocks", "this machine is 3600 s behind of AWS", "set its clock, by NTP")),
+        (-3600.0, ("comparing clocks", "this machine is 3600 s behind AWS", "set its clock, by NTP")),
     ],
 )
 def test_the_clock(skew: float, shown: Found) -> None:

@@ -220,8 +220,16 @@ def test_everything() -> None:
     )
 
 
+@pytest.mark.parametrize("condition", [{"StringNotEquals": {"a:b": "c"}}, {"Null": {"a:b": "true"}}])
+def test_everything_under_a_condition_that_says_nothing(condition: dict[str, object]) -> None:
+    """A condition that holds for whatever does not have its key narrows nothing."""
+    found = refusal(one(Resource="*", Condition=condition))
+
+    assert found[1] == "dynamodb:CreateTable on every resource"
+
+
 def test_everything_under_a_condition() -> None:
-    """An action may be on every resource under a condition."""
+    """An action may be on every resource under a condition that asks for a value."""
     condition = {"StringEquals": {"aws:ResourceTag/aws:cloudformation:stack-name": "${AWS::StackName}"}}
 
     found = read(one(Resource="*", Condition=condition))

@@ -144,7 +144,7 @@ def test_operations(operations: tuple[str, ...], actions: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("properties", "certain"),
+    ("properties", "perhaps"),
     [
         ({}, False),
         ({"KmsKeyArn": f"arn:aws:kms:{HERE}:key/1"}, True),
@@ -154,11 +154,11 @@ def test_operations(operations: tuple[str, ...], actions: list[str]) -> None:
         ({"KmsKeyArn": "*"}, False),
     ],
 )
-def test_actions_of_other_services(properties: dict[str, object], certain: bool) -> None:
-    """What another service is asked for is needed for certain only where a property names something of one's own."""
+def test_actions_of_other_services(properties: dict[str, object], perhaps: bool) -> None:
+    """What another service is asked for is perhaps needed where a property names something of one's own."""
     found = needed(properties, "gate:Make", "kms:Decrypt", "other:Thing")
 
-    assert [need.certain for need in found] == [True, certain, False]
+    assert [(need.certain, need.perhaps) for need in found] == [(True, False), (False, perhaps), (False, False)]
 
 
 @pytest.mark.parametrize(
@@ -180,18 +180,24 @@ def test_keys(properties: dict[str, object], resources: list[str]) -> None:
 
 
 def test_a_key_that_is_not_told() -> None:
-    """A right on something that nobody can tell is not counted as missing: it may well be there."""
-    found = needed({"KmsKeyArn": "1234abcd"}, "gate:Make", "kms:Decrypt")
+    """Which key it is that a name stands for, nobody can tell."""
+    found = needed({"KmsKeyArn": "1234abcd"}, "kms:Decrypt")
 
-    assert [need.certain for need in found] == [True, False]
+    assert [(need.resource, need.guessed) for need in found] == [("*", True)]
 
 
 @pytest.mark.parametrize("name", ["*", "*-jobs"])
 def test_a_name_that_is_not_told(name: str) -> None:
-    """Nothing is needed for certain of a resource of which the beginning of the name is not known."""
-    found = needed({"TollGateName": name}, "gate:Make")
+    """A resource of a known type is a guess all the same where the beginning of its name is not known."""
+    knowledge = SomeKnowledge({"create": ("sqs:Make",)}, everywhere=("arn:${Partition}:sqs:${Region}:${Account}:.*",))
+    kind, named = "AWS::SQS::Queue", ({"QueueName": name}, {"QueueName": "jobs"})
 
-    assert found == (Need("gate:Make", f"arn:aws:gate:{HERE}:tollgate/{name}", "Thing", certain=False, perhaps=True),)
+    found = [needs.of_resource(kind, "Thing", one, STACK, knowledge, TOOLING) for one in named]
+
+    assert found == [
+        (Need("sqs:Make", f"arn:aws:sqs:{HERE}:{name}", "Thing", guessed=True),),
+        (Need("sqs:Make", f"arn:aws:sqs:{HERE}:jobs", "Thing"),),
+    ]
 
 
 def test_the_service_of_a_type() -> None:
@@ -211,8 +217,14 @@ def test_the_service_of_a_type() -> None:
 
 
 def test_the_work_of_a_type() -> None:
-    """Of a type of which no more is known, what is called like it after one verb is certain, and the rest perhaps."""
-    actions = ("gate:MakeTollGate", "gate:ListTollGates", "gate:MakeTollGatePretty", "gate:TagResource", "kms:Decrypt")
+    """Of a type of which no more is known, what is called like it after a usual verb is certain, the rest perhaps."""
+    actions = (
+        "gate:CreateTollGate",
+        "gate:ListTollGates",
+        "gate:CreateTollGatePretty",
+        "gate:PaintTollGate",
+        "kms:Use",
+    )
 
     found = [(need.certain, need.perhaps) for need in needed({}, *actions)]
 
@@ -255,14 +267,14 @@ def test_a_type_of_shared_services_alone() -> None:
         ({"Code": {"S3Bucket": "files", "S3Key": "a/b.zip"}}, "arn:aws:s3:::files/a/b.zip", True),
         ({"BodyS3Location": {"Bucket": "files", "Key": "api.yaml"}}, "arn:aws:s3:::files/api.yaml", True),
         ({"Code": {"ZipFile": "pass"}}, "*", False),
-        ({"Code": {"S3Bucket": "*", "S3Key": "a"}}, "arn:aws:s3:::*/a", False),
+        ({"Code": {"S3Bucket": "*", "S3Key": "a"}}, "*", False),
     ],
 )
 def test_code_in_a_bucket(properties: dict[str, object], resource: str, certain: bool) -> None:
     """Code in a bucket is read from there by whoever makes what it is for."""
     found = needed(properties, "gate:Make", "s3:GetObject")
 
-    assert found[1] == Need("s3:GetObject", resource, "Thing", certain=certain)
+    assert found[1] == Need("s3:GetObject", resource, "Thing", certain=certain, guessed=resource == "*")
 
 
 def test_a_template() -> None:
@@ -279,8 +291,8 @@ def test_a_template() -> None:
     found = needs.of_template(template, STACK, SomeKnowledge({"create": ("gate:Make", "gate:Make")}), TOOLING)
 
     assert found == (
-        Need("gate:Make", f"arn:aws:gate:{HERE}:tollgate/shop-test-hello-One-*", "One"),
-        Need("gate:Make", f"arn:aws:gate:{HERE}:tollgate/shop-test-hello-two", "Two"),
+        Need("gate:Make", f"arn:aws:gate:{HERE}:tollgate/shop-test-hello-One-*", "One", guessed=True),
+        Need("gate:Make", f"arn:aws:gate:{HERE}:tollgate/shop-test-hello-two", "Two", guessed=True),
     )
 
 

@@ -74,12 +74,9 @@ def test_a_service_like_hello() -> None:
         ("ReservedConcurrentExecutions", 0, "lambda:PutFunctionConcurrency"),
         ("ReservedConcurrentExecutions", 0, "lambda:DeleteFunctionConcurrency"),
         ("Layers", [f"arn:aws:lambda:{HERE}:layer:shop-test-x:1"], "lambda:GetLayerVersion"),
-        ("VpcConfig", {"SubnetIds": ["subnet-1"], "SecurityGroupIds": ["sg-1"]}, "ec2:DescribeSubnets"),
-        ("KmsKeyArn", f"arn:aws:kms:{HERE}:key/1", "kms:Decrypt"),
         ("RuntimeManagementConfig", {"UpdateRuntimeOn": "Auto"}, "lambda:PutRuntimeManagementConfig"),
         ("RecursiveLoop", "Allow", "lambda:PutFunctionRecursionConfig"),
         ("CodeSigningConfigArn", f"arn:aws:lambda:{HERE}:code-signing-config:csc-1", "lambda:GetCodeSigningConfig"),
-        ("FileSystemConfigs", [{"Arn": "x"}], "elasticfilesystem:DescribeMountTargets"),
     ],
 )
 def test_what_a_function_needs_for_a_property(property_: str, value: object, action: str) -> None:
@@ -91,12 +88,59 @@ def test_what_a_function_needs_for_a_property(property_: str, value: object, act
     assert action in {need.action for need in of("AWS::Lambda::Function")}
 
 
-@pytest.mark.parametrize("layers", [[], ["*"], [{"Ref": "x"}]])
-def test_layers_that_are_not_told(layers: list[object]) -> None:
-    """Without layers, or with some that only AWS knows, no right to read a layer is missing."""
-    found = certain("AWS::Lambda::Function", Layers=layers)
+@pytest.mark.parametrize(
+    ("property_", "value", "action"),
+    [
+        ("VpcConfig", {"SubnetIds": ["subnet-1"], "SecurityGroupIds": ["sg-1"]}, "ec2:DescribeSubnets"),
+        ("KmsKeyArn", f"arn:aws:kms:{HERE}:key/1", "kms:Decrypt"),
+        ("FileSystemConfigs", [{"Arn": "x"}], "elasticfilesystem:DescribeMountTargets"),
+    ],
+)
+def test_what_a_function_may_need_for_a_property(property_: str, value: object, action: str) -> None:
+    """What a property may ask of another service is perhaps needed where it is set: a key's policy may allow it too."""
+    found = [
+        {need.action for need in needs_ if need.perhaps}
+        for needs_ in (of("AWS::Lambda::Function", **{property_: value}), of("AWS::Lambda::Function"))
+    ]
 
-    assert "lambda:GetLayerVersion" not in found
+    assert [action in actions for actions in found] == [True, False]
+    assert action not in certain("AWS::Lambda::Function", **{property_: value})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PARTNER_ROLE_ARN", "arn:aws:iam::444444444444:role/partner"),
+        ("Role", ROLE),
+        ("DATA_KMS_KEY_ARN", f"arn:aws:kms:{HERE}:key/1"),
+        ("VPC_ID", "vpc-1"),
+        ("S3Bucket", "files"),
+    ],
+)
+def test_names_of_ones_own(name: str, value: str) -> None:
+    """What a service calls its environment's variables says nothing of what its function needs."""
+    with_it = of("AWS::Lambda::Function", Environment={"Variables": {name: value}})
+
+    assert with_it == of("AWS::Lambda::Function")
+
+
+@pytest.mark.parametrize("value", [False, "false", None, "*"])
+def test_properties_that_ask_for_nothing(value: object) -> None:
+    """A property that is off, or that nobody can tell, asks for no action for certain."""
+    assert certain("AWS::S3::Bucket", ObjectLockEnabled=value) == certain("AWS::S3::Bucket")
+
+
+@pytest.mark.parametrize("layers", [["*"], [{"Ref": "x"}]])
+def test_layers_that_are_not_told(layers: list[object]) -> None:
+    """A layer that only AWS knows has to be read all the same, whichever it is."""
+    found = [need for need in of("AWS::Lambda::Function", Layers=layers) if need.action == "lambda:GetLayerVersion"]
+
+    assert found == [Need("lambda:GetLayerVersion", "*", "Thing", guessed=True)]
+
+
+def test_no_layers() -> None:
+    """Without layers no right to read one is needed."""
+    assert "lambda:GetLayerVersion" not in certain("AWS::Lambda::Function", Layers=[])
 
 
 def test_a_layer_of_the_template() -> None:
@@ -124,7 +168,6 @@ def test_a_layer_of_the_template() -> None:
         ("AWS::Pipes::Pipe", "RoleArn", "pipes"),
         ("AWS::KinesisFirehose::DeliveryStream", "RoleARN", "firehose"),
         ("AWS::ECS::TaskDefinition", "TaskRoleArn", "ecs-tasks"),
-        ("AWS::CodeDeploy::DeploymentGroup", "ServiceRoleArn", "codedeploy"),
         ("AWS::Events::Rule", "RoleArn", "events"),
     ],
 )
@@ -136,12 +179,104 @@ def test_whom_a_role_is_passed_to(kind: str, property_: str, service: str) -> No
     assert passed == [(ROLE, (("iam:PassedToService", f"{service}.amazonaws.com"),), True)]
 
 
+def test_a_role_for_somebody_else() -> None:
+    """To which service a role is passed is not told where that service's name is not known here."""
+    found = of("AWS::CodeDeploy::DeploymentGroup", ServiceRoleArn=ROLE)
+
+    passed = [need for need in found if need.action == "iam:PassRole"]
+    assert passed == [Need("iam:PassRole", ROLE, "Thing")]
+
+
+def test_a_role_of_another_account() -> None:
+    """A role of another account cannot be passed: which one is, nobody can tell."""
+    found = of("AWS::Lambda::Function", Role="arn:aws:iam::444444444444:role/theirs")
+
+    assert [(need.resource, need.guessed) for need in found if need.action == "iam:PassRole"] == [("*", True)]
+
+
+def test_a_role_with_a_path() -> None:
+    """A role that has a path has it in its ARN, also where it is passed."""
+    template = {
+        "Resources": {
+            "Role": {"Type": "AWS::IAM::Role", "Properties": {"Path": "/services/", "RoleName": "shop-test-x"}},
+            "Hello": {"Type": "AWS::Lambda::Function", "Properties": {"Role": {"Fn::GetAtt": ["Role", "Arn"]}}},
+        }
+    }
+
+    found = needs.of_template(template, STACK, KNOWLEDGE, TOOLING, ("create",))
+
+    told = {need.resource for need in found if need.action in {"iam:CreateRole", "iam:PassRole"}}
+    assert told == {f"arn:aws:iam::{TEST}:role/services/shop-test-x"}
+
+
+@pytest.mark.parametrize("kind", ["AWS::IAM::Policy", "AWS::IAM::RolePolicy"])
+def test_policies_of_other_roles(kind: str) -> None:
+    """Which boundary the role has that a policy is for is not told, nor for certain which role it is."""
+    found = [need for need in of(kind, RoleName="shop-test-x", PolicyName="p") if need.action == "iam:PutRolePolicy"]
+
+    assert [(need.context, need.guessed) for need in found] == [((), True)] * len(found)
+
+
+@pytest.mark.parametrize(
+    ("kind", "properties", "resource"),
+    [
+        ("AWS::S3::BucketPolicy", {"Bucket": "files"}, "arn:aws:s3:::files"),
+        ("AWS::SNS::Subscription", {"TopicArn": f"arn:aws:sns:{HERE}:news"}, f"arn:aws:sns:{HERE}:news"),
+        ("AWS::Logs::SubscriptionFilter", {"LogGroupName": "g"}, f"arn:aws:logs:{HERE}:log-group:g:*"),
+        ("AWS::IAM::RolePolicy", {"RoleName": "shop-test-x"}, f"arn:aws:iam::{TEST}:role/shop-test-x"),
+    ],
+)
+def test_what_belongs_to_another_resource(kind: str, properties: dict[str, object], resource: str) -> None:
+    """What is part of another resource is suggested on that one."""
+    own = kind.split("::")[1].lower()
+    found = {n.resource for n in of(kind, **properties) if n.action.startswith(f"{own}:") and n.certain}
+
+    assert found == {resource}
+
+
+def test_what_is_kept_is_not_deleted() -> None:
+    """A resource that its template keeps needs no right to be deleted."""
+    queue = {"Type": "AWS::SQS::Queue"}
+
+    found = [
+        "sqs:DeleteQueue" in {need.action for need in needs.of_template(one, STACK, KNOWLEDGE, TOOLING)}
+        for one in ({"Resources": {"Jobs": queue}}, {"Resources": {"Jobs": {**queue, "DeletionPolicy": "Retain"}}})
+    ]
+
+    assert found == [True, False]
+
+
+def test_a_custom_resource() -> None:
+    """A custom resource needs the function to be called that stands for it."""
+    found = of("Custom::Thing", ServiceToken=FUNCTION)
+
+    assert found == (Need("lambda:InvokeFunction", FUNCTION, "Thing"),)
+
+
+def test_an_alarm() -> None:
+    """An alarm needs to be put, seen and deleted, though one of the actions is not called like it."""
+    assert certain("AWS::CloudWatch::Alarm") == {
+        "cloudwatch:PutMetricAlarm",
+        "cloudwatch:DescribeAlarms",
+        "cloudwatch:DeleteAlarms",
+    }
+
+
+def test_an_image_of_another_registry() -> None:
+    """An image is pulled from the registry that its address names."""
+    found = of("AWS::Lambda::Function", Code={"ImageUri": "444444444444.dkr.ecr.eu-west-1.amazonaws.com/x/y@sha256:0"})
+
+    pulled = {need.resource for need in found if need.action in needs.PULL}
+    assert pulled == {"arn:aws:ecr:eu-west-1:444444444444:repository/x/y"}
+
+
 def test_roles_are_bounded_from_the_first() -> None:
     """Every request about a role says which boundary it has."""
     found = of("AWS::IAM::Role", PermissionsBoundary="arn:aws:iam::1:policy/limit", Policies=[{"PolicyName": "x"}])
 
     assert {need.context for need in found} == {(("iam:PermissionsBoundary", "arn:aws:iam::1:policy/limit"),)}
-    assert {need.context for need in of("AWS::IAM::Role")} == {()}
+    assert {need.context for need in of("AWS::IAM::Role")} == {(("iam:PermissionsBoundary", None),)}
+    assert {need.context for need in of("AWS::IAM::Role", PermissionsBoundary="*")} == {()}
 
 
 @pytest.mark.parametrize(
@@ -155,7 +290,9 @@ def test_roles_are_bounded_from_the_first() -> None:
         ("AWS::ApiGateway::Account", "PATCH", "account"),
         ("AWS::ApiGateway::DomainName", "GET", "domainnames/*"),
         ("AWS::ApiGateway::VpcLink", "GET", "vpclinks/*"),
-        ("AWS::ApiGateway::ClientCertificate", "POST", "clientcertificates/*"),
+        ("AWS::ApiGateway::ClientCertificate", "POST", "clientcertificates"),
+        ("AWS::ApiGateway::ApiKey", "POST", "apikeys"),
+        ("AWS::ApiGateway::UsagePlan", "POST", "usageplans"),
         ("AWS::ApiGatewayV2::Api", "POST", "apis"),
         ("AWS::ApiGatewayV2::Api", "GET", "apis/*"),
         ("AWS::ApiGatewayV2::Integration", "POST", "apis/*"),
@@ -191,6 +328,13 @@ def test_the_function_of_an_event_source(name: str, arn: str) -> None:
     assert found == {("*", context), (f"arn:aws:lambda:{HERE}:event-source-mapping:*", context)}
 
 
+def test_an_event_source_of_somebody() -> None:
+    """Where only AWS knows which function an event source calls, nobody can tell whether it is allowed by that."""
+    found = {need.context for need in of("AWS::Lambda::EventSourceMapping", FunctionName="*")}
+
+    assert found == {()}
+
+
 def test_a_table() -> None:
     """A table needs to be made, described, tagged, updated and deleted; all else depends on its properties."""
     plain = certain("AWS::DynamoDB::Table")
@@ -219,7 +363,7 @@ def test_a_table() -> None:
         "dynamodb:DescribeContinuousBackups",
         "dynamodb:UpdateContinuousBackups",
     }
-    assert "kms:Decrypt" in full
+    assert "kms:Decrypt" not in full
     assert {need.resource for need in of("AWS::DynamoDB::Table") if need.action == "dynamodb:PutItem"} == {
         f"arn:aws:dynamodb:{HERE}:table/shop-test-hello-Thing-*"
     }

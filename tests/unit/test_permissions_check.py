@@ -45,7 +45,7 @@ def check(world: World, *steps: DeployStack) -> None:
     """Check a deployment of some steps to test."""
     prove = ProveAccount(TEST, "role")
     plan = Plan(an_environment(), ReleaseId("r"), (prove, *steps))
-    permissions.check(plan, FakeStore(world), FakePolicies(world, TEST), KNOWLEDGE, some_names())
+    permissions.check(plan, FakeStore(world), FakePolicies(world, TEST), KNOWLEDGE, some_names(), world.call)
 
 
 def refusal(world: World, *steps: DeployStack) -> tuple[str, str, str]:
@@ -117,6 +117,27 @@ def test_a_name_that_nobody_can_tell() -> None:
     check(world, deploying(world, "orders", {"Jobs": imported}))
 
     assert world.calls == []
+
+
+def test_a_name_beyond_what_is_allowed() -> None:
+    """A deployment is refused for a resource whose name is told and is not one that the execution role may make."""
+    world = World(policies={ROLE: allowing("sqs:*", f"arn:aws:sqs:eu-west-1:{TEST}:shop-test-*")})
+    mine = {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": "mine"}}
+
+    found = refusal(world, deploying(world, "orders", {"Jobs": mine}))
+
+    assert found[1].startswith("it may not: sqs:CreateQueue, ")
+
+
+def test_a_newer_sam() -> None:
+    """A template that SAM here does not know how to translate is passed, and said so: AWS may know."""
+    world = World(policies={ROLE: allowing("sns:*")})
+    function = {"Type": "AWS::Serverless::Function", "Properties": {"FromTheFuture": True}}
+
+    check(world, deploying(world, "orders", {"Hello": function}, Transform="AWS::Serverless-2016-10-31"))
+
+    (said,) = world.calls
+    assert said.startswith("orders: whether its rights are there was not looked at: ")
 
 
 def test_a_template_with_a_loop() -> None:
