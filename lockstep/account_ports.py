@@ -41,7 +41,10 @@ class Identity(Protocol):
         """The ARN of who this is."""
 
     def refusal(self, role: str, *, hoped: bool) -> str:
-        """Try to take a role; say why it was refused, nothing where it was not. Where hoped for, try for a while."""
+        """Try to take a role; say why AWS refused it, nothing where it did not. Try for a while where that is wrong.
+
+        Raises LockstepError for whatever else comes back.
+        """
 
     def become(self, role: str) -> Identity:
         """Take a role; raises IdentityError."""
@@ -89,8 +92,8 @@ class Keys(Protocol):
     def schedule_deletion(self, key: str) -> str:
         """Have a key deleted after the shortest time that AWS allows; return when. As it is where that was done."""
 
-    def pending(self, description: str) -> tuple[str, ...]:
-        """Say which keys of this description wait for their deletion, and until when."""
+    def find(self, description: str) -> Mapping[str, str]:
+        """The keys of this description: the day until which each waits for its deletion, nothing where it does not."""
 
 
 class Logs(Protocol):

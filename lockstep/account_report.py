@@ -28,6 +28,9 @@ def plan_lines(planned: tuple[Planned, ...]) -> Lines:
         for change in one.shown.resources if one.shown else ():
             properties = f": {', '.join(change.properties)}" if change.properties else ""
             lines.append(f"    {_MARKS.get(change.action, '?')} {change.logical_id} {change.kind}{properties}")
+        if one.shown and one.shown.protection is not None:
+            mark = _MARKS["add" if one.shown.change is Change.CREATE else "modify"]
+            lines.append(f"    {mark} termination protection: {'on' if one.shown.protection else 'off'}")
     return tuple(lines)
 
 
@@ -46,6 +49,7 @@ def plan_document(planned: tuple[Planned, ...], target: str, *, dry_run: bool) -
             "account_id": one.step.account,
             "template": f"infra/{one.step.template}",
             "change": one.shown.change.value if one.shown else None,
+            "protection": one.shown.protection if one.shown else None,
             "resources": [
                 {
                     "action": change.action,
@@ -58,13 +62,15 @@ def plan_document(planned: tuple[Planned, ...], target: str, *, dry_run: bool) -
         }
         for one in planned
     ]
-    return {"target": target, "dry_run": dry_run, "plan": stacks, "stacks": {}, "trust": []}
+    return {"target": target, "dry_run": dry_run, "plan": stacks, "stacks": {}, "trust": [], "not_looked_at": None}
 
 
-def applied_document(plan: Mapping[str, Any], applied: tuple[Applied, ...], tried: tuple[Tried, ...]) -> dict[str, Any]:
-    """Return a plan of bootstrap with what came of it."""
+def applied_document(
+    plan: Mapping[str, Any], applied: tuple[Applied, ...], tried: tuple[Tried, ...], unseen: str
+) -> dict[str, Any]:
+    """Return a plan of bootstrap with what came of it, and why nobody could look as a developer where nobody could."""
     stacks = {one.step.stack: {"result": one.result, "seconds": round(one.seconds, 3)} for one in applied}
-    return {**plan, "stacks": stacks, "trust": trust_document(tried)}
+    return {**plan, "stacks": stacks, "trust": trust_document(tried), "not_looked_at": unseen or None}
 
 
 def trust_document(tried: tuple[Tried, ...]) -> list[dict[str, Any]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from lockstep import grants
@@ -17,7 +17,7 @@ from lockstep import template as templates
 from lockstep.errors import ConfigError
 from lockstep.model import AccountId, Environment, Service, StackName, Statement
 from lockstep.names import Names
-from lockstep.ports import StackContent
+from lockstep.ports import StackContent, StackState
 from lockstep.settings import Settings
 
 KEY_ARN = "KeyArn"
@@ -57,11 +57,27 @@ def plan(settings: Settings, services: tuple[Service, ...]) -> tuple[AccountStac
         _roles(settings, names, environments),
         *(_deployer(settings, names, environment) for environment in environments),
         *(
-            _repository(settings, names, environments, service.name, image.logical_id)
+            _repository(settings, names, environments, names.repository_stack(service.name, image.logical_id))
             for service in services
             for image in service.images
         ),
         *(_account(settings, names, environment, services) for environment in environments),
+    )
+
+
+def standing(settings: Settings, there: Mapping[StackName, StackState]) -> tuple[AccountStack, ...]:
+    """Return, as the settings want them, those stacks of tooling that are there, and no other.
+
+    A repository's is among them though its service is gone from the tree. Each keeps the key that it has.
+    """
+    names = settings.names
+    mine = [step for step in plan(settings, ()) if step.account == names.tooling and step.stack in there]
+    mine += [_repository(settings, names, settings.environments, s) for s in there if names.is_repository_stack(s)]
+    return tuple(
+        replace(step, needs_key=False, parameters={**step.parameters, KEY_ARN: there[step.stack].parameters[KEY_ARN]})
+        if step.needs_key
+        else step
+        for step in mine
     )
 
 
@@ -174,15 +190,15 @@ def _deployer(settings: Settings, names: Names, environment: Environment) -> Acc
 
 
 def _repository(
-    settings: Settings, names: Names, environments: tuple[Environment, ...], service: str, function: str
+    settings: Settings, names: Names, environments: tuple[Environment, ...], stack: StackName
 ) -> AccountStack:
     return AccountStack(
         account=names.tooling,
         where="tooling",
-        stack=names.repository_stack(service, function),
+        stack=stack,
         template="tooling-repository.yaml",
         parameters={
-            "Repository": names.repository(service, function),
+            "Repository": names.repository_of(stack),
             "EnvironmentAccounts": _list(e.account for e in environments),
             "ExecutionRoles": _list(names.execution_role(e.name, e.account) for e in environments),
             "Functions": _list(names.function_pattern(e.name, e.account) for e in environments),

@@ -18,7 +18,7 @@ from lockstep import (
     template,
     trust,
 )
-from lockstep.account_ports import Administrator
+from lockstep.account_ports import Administrator, Identity
 from lockstep.bootstrap import Planned
 from lockstep.destroy import Asked, Removal
 from lockstep.errors import ConfigError, IdentityError, LockstepError
@@ -57,10 +57,10 @@ def set_up(wiring: Wiring, named: str | None = None, *, yes: bool = False, dry_r
         wiring.console.result(("Dry run: nothing was changed." if dry_run else declined,), document)
         return 0
     applied = bootstrap.apply(planned, wiring.root, opened, wiring.clock, wiring.console.say)
-    tried = tuple(_look_again(wiring, opened))
+    tried, unseen = _look_again(wiring, opened)
     wiring.console.result(
         (*account_report.trust_lines(tried), account_report.applied_line(applied)),
-        account_report.applied_document(document, applied, tried),
+        account_report.applied_document(document, applied, tried, unseen),
     )
     if wrong := account_report.wrong(tried):
         cure = "invoke doctor; see who changed that role's trust"
@@ -81,17 +81,19 @@ def _is_agreed(wiring: Wiring, planned: tuple[Planned, ...], opened: Opened, *, 
     return answer
 
 
-def _look_again(wiring: Wiring, opened: Opened) -> Iterator[trust.Tried]:
-    """Try the roles as each administrator, in its own account, and as whoever uses the tasks here, in all."""
-    settings = wiring.settings()
-    for account, administrator in opened.items():
-        yield from trust.look(settings, administrator.identity, {account})
+def _look_again(wiring: Wiring, opened: Opened) -> tuple[tuple[trust.Tried, ...], str]:
+    """Try the roles as each administrator, in its own account, and as whoever uses the tasks here, in all.
+
+    Returns what came of it, and why nobody was there who uses the tasks; that is empty where somebody was.
+    """
+    starts: list[tuple[Identity, Collection[str]]] = [(one.identity, {account}) for account, one in opened.items()]
+    unseen = ""
     try:
-        identity = wiring.overview(patient=True).identity
+        starts.append((wiring.overview(patient=True).identity, opened))
     except LockstepError as error:
-        wiring.console.say(f"Not looked at as a developer: {report.on_one_line(error)}")
-    else:
-        yield from trust.look(settings, identity, opened)
+        unseen = report.on_one_line(error)
+        wiring.console.say(f"Not looked at as a developer: {unseen}")
+    return tuple(trust.look(wiring.settings(), starts)), unseen
 
 
 @use_case
@@ -179,12 +181,11 @@ def _see_that_it_is_meant(wiring: Wiring, removals: tuple[Removal, ...], *, unpr
 def _forget(wiring: Wiring, environment: str, opened: Opened) -> None:
     """Update the stacks in tooling that name an environment to settings that have it no more; make none."""
     without = wiring.settings().without(environment)
-    tooling = without.names.tooling
-    there = set(opened[tooling].stacks.names())
-    mine = (step for step in account_stacks.plan(without, wiring.services()) if step.account == tooling)
-    steps = tuple(step for step in mine if step.stack in there)
-    planned = bootstrap.preview(steps, wiring.root, opened)
-    bootstrap.apply(planned, wiring.root, opened, wiring.clock, wiring.console.say)
+    names = without.names
+    steps = account_stacks.standing(without, destroy.standing(names, opened[names.tooling]))
+    if steps:  # Somebody else may have taken them down meanwhile.
+        planned = bootstrap.preview(steps, wiring.root, opened)
+        bootstrap.apply(planned, wiring.root, opened, wiring.clock, wiring.console.say)
 
 
 @use_case

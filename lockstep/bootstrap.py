@@ -1,6 +1,8 @@
 """Sets the accounts up: says what would change, sees that it can be done, does it in order.
 
-A failure ends it, and the next run goes on there. What was shown is what is done: a change set waits meanwhile.
+A failure ends it, and the next run goes on there. A stack that is there is changed by the very change set that was
+shown, which waits meanwhile. A new one gets none before it is made: what its template holds was shown. Of one that
+changes once the key is made nothing could be shown.
 """
 
 from __future__ import annotations
@@ -16,7 +18,8 @@ from lockstep.account_stacks import KEY_ARN, AccountStack, content
 from lockstep.errors import IdentityError, LockstepError
 from lockstep.intrinsics import Stack
 from lockstep.model import AccountId, Change, StackPreview
-from lockstep.needs import Knowledge, Need
+from lockstep.names import partition_of
+from lockstep.needs import Knowledge
 from lockstep.ports import Clock, Say, StackContent
 
 Opened = Mapping[AccountId, Administrator]
@@ -26,6 +29,15 @@ _OPERATIONS = {
     "modify": ("read", "update"),
     "replace": ("create", "delete", "read"),
 }
+# What changing a stack takes, beside what is in it.
+_CHANGING = (
+    "cloudformation:CreateChangeSet",
+    "cloudformation:DescribeChangeSet",
+    "cloudformation:DescribeStacks",
+    "cloudformation:ExecuteChangeSet",
+    "cloudformation:ListStackResources",
+)
+_PROTECTING = "cloudformation:UpdateTerminationProtection"
 
 
 @dataclass(frozen=True)
@@ -80,8 +92,8 @@ def check_rights(planned: tuple[Planned, ...], opened: Opened, knowledge: Knowle
     for account, administrator in opened.items():
         mine = [one for one in planned if one.step.account == account and one.is_needed]
         wanted: dict[str, list[str]] = {}
-        for need in (need for one in mine for need in _needs(one, knowledge, region)):
-            wanted.setdefault(need.resource, []).append(need.action)
+        for resource, action in (right for one in mine for right in _rights(one, knowledge, region)):
+            wanted.setdefault(resource, []).append(action)
         if refused := administrator.rights.refused(wanted):
             raise IdentityError(
                 f"bootstrapping {mine[0].step.where}, account {account}, as {administrator.identity.caller}",
@@ -119,9 +131,16 @@ def _key(steps: tuple[AccountStack, ...], opened: Opened) -> str:
     return "" if state is None else state.outputs.get(KEY_ARN, "")
 
 
-def _needs(one: Planned, knowledge: Knowledge, region: str) -> Iterator[Need]:
-    """Yield what the administrator needs for a stack: CloudFormation makes it with the administrator's own rights."""
+def _rights(one: Planned, knowledge: Knowledge, region: str) -> Iterator[tuple[str, str]]:
+    """Yield on what an administrator has to be allowed which action, to change a stack and what is in it.
+
+    CloudFormation makes resources with the administrator's own rights.
+    """
     step = one.step
+    # AWS chooses the end of it.
+    stack = f"arn:{partition_of(region)}:cloudformation:{region}:{step.account}:stack/{step.stack}/*"
+    protect = one.shown is not None and one.shown.protection is not None
+    yield from ((stack, action) for action in (*_CHANGING, *([_PROTECTING] if protect else [])))
     parsed = template.read(one.content.template, step.template)
     where = Stack(step.stack, step.account, region, intrinsics.split_lists(parsed, one.content.parameters))
     changes = {} if one.shown is None else {change.logical_id: change.action for change in one.shown.resources}
@@ -130,4 +149,4 @@ def _needs(one: Planned, knowledge: Knowledge, region: str) -> Iterator[Need]:
             kind, properties = body["Type"], body.get("Properties") or {}
             operations = _OPERATIONS[changes[logical_id]]
             found = needs.of_resource(kind, logical_id, properties, where, knowledge, step.account, operations)
-            yield from (need for need in found if need.certain)
+            yield from ((need.resource, need.action) for need in found if need.certain)

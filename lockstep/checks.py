@@ -12,16 +12,13 @@ from pathlib import Path
 from lockstep import access, plan, trust
 from lockstep.account_ports import Overview
 from lockstep.account_stacks import KEY_ARN, AccountStack, content
-from lockstep.errors import ConfigError, IdentityError
+from lockstep.errors import ConfigError, IdentityError, wrong_clock
 from lockstep.model import Environment, Service
 from lockstep.names import Names
 from lockstep.ports import Stacks, Target
 from lockstep.settings import Settings
 
 Look = Callable[[], str]
-# A signature that is five minutes off is refused; S3 takes fifteen.
-# https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-troubleshooting.html
-_MOST_SKEW = 240.0
 
 
 def of_accounts(
@@ -55,16 +52,13 @@ def of_accounts(
 def of_roles(settings: Settings, overview: Overview) -> Iterator[tuple[str, Look]]:
     """Yield a check for each role that the caller may, or may not, become; they are tried one after the other."""
     accounts = {settings.names.tooling, *(environment.account for environment in settings.environments)}
-    for tried in trust.look(settings, overview.identity, accounts):
+    for tried in trust.look(settings, [(overview.identity, accounts)]):
         yield f"{trust.short(tried.who)} as {trust.short(tried.role)}", partial(_role, tried)
 
 
 def _clock(skew: float) -> str:
-    if abs(skew) > _MOST_SKEW:
-        late = "ahead" if skew > 0 else "behind"
-        raise IdentityError(
-            "comparing clocks", f"this machine is {abs(skew):.0f} s {late} of AWS", "set its clock, by NTP"
-        )
+    if wrong := wrong_clock("comparing clocks", skew):
+        raise wrong
     return f"{skew:+.0f} s"
 
 

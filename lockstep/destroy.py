@@ -1,7 +1,8 @@
-"""Takes down what Lockstep made: says what, in the order that is safe, and does it. Finds things by their names.
+"""Takes down what Lockstep made: says what, in the order that is safe, and does it.
 
-Every step does nothing where it was done before, so a run that was interrupted is simply repeated. What another
-environment runs is never deleted, and neither is a protected stack unless that was asked for.
+A thing is found by its name, and is Lockstep's where a tag, a parameter or a stack says so as well. Every step does
+nothing where it was done before, so a run that was interrupted is simply repeated. What another environment runs is
+never deleted, and neither is a protected stack unless that was asked for.
 """
 
 from __future__ import annotations
@@ -11,11 +12,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from lockstep.account_ports import Administrator
-from lockstep.account_stacks import KEY_ARN
 from lockstep.errors import ConfigError, GateError
 from lockstep.model import AccountId, Environment, StackName
-from lockstep.names import BUILDS_PREFIX, PACKAGES_PREFIX, Names
-from lockstep.ports import Say
+from lockstep.names import BUILDS_PREFIX, PACKAGES_PREFIX, RELEASE_TAG, Names
+from lockstep.ports import Say, StackState
 from lockstep.settings import Settings
 
 Opened = Mapping[AccountId, Administrator]
@@ -37,7 +37,6 @@ class Kind(StrEnum):
 
     STACK = "stack"
     LOG = "log group"
-    LOGS = "log groups"
     REPOSITORY = "repository with its images"
     FILES = "files"
     BUCKET = "bucket"
@@ -47,7 +46,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Removal:
-    """One thing that goes. `name` is that of a stack, repository or bucket, a path of files, a beginning of names."""
+    """One thing that goes. `name` is that of a stack, log group, repository or bucket, a path of files, a key's id."""
 
     kind: Kind
     name: str
@@ -57,7 +56,7 @@ class Removal:
 
     def __str__(self) -> str:
         kept = ", which is protected" if self.protected else ""
-        some = "*" if self.kind in {Kind.FILES, Kind.LOGS} else ""
+        some = "*" if self.kind is Kind.FILES else ""
         return f"{self.where}: {self.kind} {self.name}{some}{kept}"
 
 
@@ -114,9 +113,6 @@ def apply(
             _delete_stack(StackName(one.name), administrator)
         elif one.kind is Kind.LOG:
             administrator.logs.delete(one.name)
-        elif one.kind is Kind.LOGS:
-            for group in administrator.logs.names(one.name):
-                administrator.logs.delete(group)
         elif one.kind is Kind.REPOSITORY:
             _see_that_nobody_runs(one.name, settings, opened)
             administrator.repositories.delete(one.name)
@@ -132,57 +128,115 @@ def apply(
 
 
 def left(settings: Settings, opened: Opened) -> tuple[str, ...]:
-    """Say what of the project is still in the accounts that are open."""
+    """Say what of the project is still in the accounts that are open, and what only has a name like that."""
     names, mine = settings.names, f"{settings.project}-"
     found: list[str] = []
     for account, administrator in opened.items():
         here = [f"stack {stack}" for stack in administrator.stacks.names() if stack.startswith(mine)]
         here += [f"role {role}" for role in administrator.policies.roles(mine)]
         here += [f"log group {group}" for group in administrator.logs.names(names.function_log(mine))]
-        here += [f"log group {group}" for group in administrator.logs.names(names.job_logs)]
-        here += [f"bucket {bucket}" for bucket in administrator.buckets.exist([names.bucket, names.log_bucket])]
-        here += [f"repository {one}" for one in administrator.repositories.names(f"{names.project}/")]
-        here += administrator.keys.pending(names.key_description)
+        # An environment's administrator need not be able to look for what only tooling has.
+        here += _left_in_tooling(names, administrator) if account == names.tooling else ()
         where = next((e.name for e in settings.environments if e.account == account), "tooling")
         found += [f"{where}: {one}" for one in here]
     return tuple(found)
 
 
+def _left_in_tooling(names: Names, administrator: Administrator) -> Iterator[str]:
+    for group in administrator.logs.names(names.job_logs):
+        yield f"log group {group}"
+    for bucket in administrator.buckets.exist([names.bucket, names.log_bucket]):
+        yield f"bucket {bucket}"
+    for repository in administrator.repositories.names(f"{names.project}/"):
+        yield f"repository {repository}"
+    for key, day in administrator.keys.find(names.key_description).items():
+        yield f"key {key}" + (f" until {day}" if day else "")
+
+
+def standing(names: Names, tooling: Administrator) -> dict[StackName, StackState]:
+    """Return the stacks of ours in tooling, but those that hold nothing."""
+    mine = _ours(lambda name: name.startswith(f"{names.project}-"), names, tooling)
+    return {stack: state for stack, state in mine if not state.is_hollow}
+
+
+def _ours(
+    is_meant: Callable[[str], bool], names: Names, administrator: Administrator
+) -> Iterator[tuple[StackName, StackState]]:
+    """Yield the stacks whose names are meant and that Lockstep made, or that hold nothing."""
+    for stack in administrator.stacks.names():
+        state = administrator.stacks.describe(stack) if is_meant(stack) else None
+        if state is not None and (state.is_hollow or _is_ours(stack, state, names)):
+            yield stack, state
+
+
+def _is_ours(stack: StackName, state: StackState, names: Names) -> bool:
+    """Does more than its name say so? Of a service's stack our tag, of an account stack its parameters."""
+    given = state.parameters
+    if names.is_repository_stack(stack):
+        return given.get("Repository") == names.repository_of(stack)
+    environment = given.get("Environment", "")
+    of_tooling = names.tooling_resources_stack, names.tooling_roles_stack
+    if stack in {*of_tooling, names.deployer_stack(environment), names.account_stack(environment)}:
+        return given.get("Project") == names.project
+    return RELEASE_TAG in state.tags
+
+
 def _services(scope: Scope, environment: Environment, names: Names, administrator: Administrator) -> Iterator[Removal]:
-    """Yield the services' stacks of an environment, and what their functions logged where no stack holds that."""
-    where, account, stacks = environment.name, environment.account, administrator.stacks
-    for stack in stacks.names():
-        if not names.is_service_stack(stack, where, scope.service, scope.branch):
-            continue
-        state = stacks.describe(stack)
-        if state is not None:
-            groups = [names.function_log(state.resources[function]) for function in state.functions]
-            for group in groups:
-                if group in administrator.logs.names(group):
-                    yield Removal(Kind.LOG, group, where, account)
-            yield Removal(Kind.STACK, stack, where, account, protected=state.protected)
-    everything = names.function_log(names.service_stack(where, ""))
-    if not (scope.service or scope.branch) and administrator.logs.names(everything):
-        yield Removal(Kind.LOGS, everything, where, account)
+    """Yield the services' stacks of an environment, the files in their buckets before, what they logged after them."""
+    where, account = environment.name, environment.account
+    logged: set[str] = set()
+    for stack, state in _ours(
+        lambda name: names.is_service_stack(name, where, scope.service, scope.branch), names, administrator
+    ):
+        # CloudFormation deletes no bucket that holds a file.
+        for bucket in administrator.stacks.buckets(stack):
+            yield Removal(Kind.FILES, f"{bucket}/", where, account)
+        yield Removal(Kind.STACK, stack, where, account, protected=state.protected)
+        # A function that is called meanwhile would make its log group again.
+        for group in (names.function_log(state.resources[function]) for function in state.functions):
+            logged.add(group)
+            if group in administrator.logs.names(group):
+                yield Removal(Kind.LOG, group, where, account)
+    for group in _logs_of_the_gone(scope, environment, names, administrator):
+        if group not in logged:
+            yield Removal(Kind.LOG, group, where, account)
+
+
+def _logs_of_the_gone(
+    scope: Scope, environment: Environment, names: Names, administrator: Administrator
+) -> Iterator[str]:
+    """Yield the log groups of functions that are not there any more."""
+    begin, is_part = names.service_stack(environment.name, ""), bool(scope.service or scope.branch)
+    there = administrator.functions.names(begin)
+    for group in administrator.logs.names(names.function_log(begin)):
+        function = group.removeprefix(names.function_log(""))
+        stack = names.stack_of(function)
+        is_meant = not is_part or names.is_service_stack(stack, environment.name, scope.service, scope.branch)
+        if is_meant and function not in there:
+            yield group
 
 
 def _account(environment: Environment, names: Names, opened: Opened) -> Iterator[Removal]:
     stack = names.account_stack(environment.name)
-    yield from _stacks(lambda name: name == stack, environment.name, environment.account, opened)
+    yield from _stacks(lambda name: name == stack, environment.name, environment.account, names, opened)
 
 
-def _stacks(is_meant: Callable[[str], bool], where: str, account: AccountId, opened: Opened) -> Iterator[Removal]:
-    """Yield those stacks of an account that are meant."""
-    stacks = opened[account].stacks
-    for stack in stacks.names():
-        if is_meant(stack):
-            state = stacks.describe(stack)
-            yield Removal(Kind.STACK, stack, where, account, protected=state is not None and state.protected)
+def _stacks(
+    is_meant: Callable[[str], bool], where: str, account: AccountId, names: Names, opened: Opened
+) -> Iterator[Removal]:
+    """Yield those stacks of ours in an account that are meant."""
+    for stack, state in _ours(is_meant, names, opened[account]):
+        yield Removal(Kind.STACK, stack, where, account, protected=state.protected)
 
 
-def _repositories(begin: str, names: Names, opened: Opened) -> Iterator[Removal]:
-    for repository in opened[names.tooling].repositories.names(begin):
-        yield Removal(Kind.REPOSITORY, repository, "tooling", names.tooling)
+def _repositories(service: str, names: Names, opened: Opened) -> Iterator[Removal]:
+    """Yield the repositories of a service, or of all, each before its stack: by that alone it is known as ours."""
+    administrator = opened[names.tooling]
+    there = administrator.repositories.names(f"{names.project}/")
+    for stack, state in _ours(lambda name: names.is_repository_stack(name, service), names, administrator):
+        if names.repository_of(stack) in there and not state.is_hollow:
+            yield Removal(Kind.REPOSITORY, names.repository_of(stack), "tooling", names.tooling)
+        yield Removal(Kind.STACK, stack, "tooling", names.tooling, protected=state.protected)
 
 
 def _files(prefix: str, names: Names, opened: Opened) -> Iterator[Removal]:
@@ -192,8 +246,7 @@ def _files(prefix: str, names: Names, opened: Opened) -> Iterator[Removal]:
 
 def _service_in_tooling(service: str, names: Names, opened: Opened) -> Iterator[Removal]:
     """Yield a service's images, and the records by which its source would still count as built."""
-    yield from _repositories(names.repository(service, ""), names, opened)
-    yield from _stacks(lambda name: names.is_repository_stack(name, service), "tooling", names.tooling, opened)
+    yield from _repositories(service, names, opened)
     for prefix in (BUILDS_PREFIX, PACKAGES_PREFIX):
         yield from _files(f"{prefix}/{service}/", names, opened)
 
@@ -204,33 +257,30 @@ def _environment_in_tooling(environment: Environment, names: Names, opened: Open
     if _is_named(environment, names, opened[names.tooling]):
         yield Removal(Kind.REFERENCES, environment.name, "tooling", names.tooling)
     deployer = names.deployer_stack(environment.name)
-    yield from _stacks(lambda name: name == deployer, "tooling", names.tooling, opened)
+    yield from _stacks(lambda name: name == deployer, "tooling", names.tooling, names, opened)
 
 
 def _is_named(environment: Environment, names: Names, tooling: Administrator) -> bool:
     """Does a stack in tooling still give one of the environment's roles a right?"""
     where = (environment.name, environment.account)
     roles = {names.deploy_role(*where), names.execution_role(*where), names.status_role(*where)}
-    mine = (stack for stack in tooling.stacks.names() if stack.startswith(f"{names.project}-"))
-    states = (tooling.stacks.describe(stack) for stack in mine)
-    return any(roles & set(value.split(",")) for state in states if state for value in state.parameters.values())
+    values = (value for state in standing(names, tooling).values() for value in state.parameters.values())
+    return any(roles & set(value.split(",")) for value in values)
 
 
 def _tooling(names: Names, opened: Opened) -> Iterator[Removal]:
-    """Yield all of tooling: images and roles first, the key before the stack that tells its ARN, buckets last."""
-    where = ("tooling", names.tooling, opened)
-    yield from _repositories(f"{names.project}/", names, opened)
-    yield from _stacks(names.is_repository_stack, *where)
+    """Yield all of tooling: images and roles first, then what their stack keeps: the buckets, last the key."""
+    administrator, where = opened[names.tooling], ("tooling", names.tooling, names, opened)
+    yield from _repositories("", names, opened)
     yield from _stacks(lambda name: name.startswith(names.deployer_stack("")), *where)
     yield from _stacks(lambda name: name == names.tooling_roles_stack, *where)
-    administrator = opened[names.tooling]
-    state = administrator.stacks.describe(names.tooling_resources_stack)
-    if state is not None and KEY_ARN in state.outputs:
-        yield Removal(Kind.KEY, state.outputs[KEY_ARN], "tooling", names.tooling)
     yield from _stacks(lambda name: name == names.tooling_resources_stack, *where)
     for bucket in administrator.buckets.exist([names.bucket, names.log_bucket]):
         yield Removal(Kind.FILES, f"{bucket}/", "tooling", names.tooling)
         yield Removal(Kind.BUCKET, bucket, "tooling", names.tooling)
+    for key, day in administrator.keys.find(names.key_description).items():
+        if not day:
+            yield Removal(Kind.KEY, key, "tooling", names.tooling)
 
 
 def _delete_stack(stack: StackName, administrator: Administrator) -> None:
@@ -239,9 +289,6 @@ def _delete_stack(stack: StackName, administrator: Administrator) -> None:
         return
     if state.protected:
         administrator.stacks.protect(stack, on=False)
-    # CloudFormation deletes no bucket that holds a file.
-    for bucket in administrator.stacks.buckets(stack):
-        administrator.buckets.empty(bucket)
     administrator.stacks.delete(stack)
 
 

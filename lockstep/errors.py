@@ -2,7 +2,7 @@
 
     LockstepError            1   our bug
     ├── ConfigError          2   bad configuration, bad usage, bad input file
-    ├── IdentityError        3   credentials, wrong account, AssumeRole refused
+    ├── IdentityError        3   credentials, wrong account, AssumeRole refused; DeniedError: AWS said no
     ├── BuildError           4   Docker engine, Dockerfile, image
     ├── RegistryError        5   repository missing, push refused
     ├── DeployError          6   deployment or smoke test failed, stack left in a clean state
@@ -20,6 +20,9 @@ from collections.abc import Collection
 from difflib import get_close_matches
 from typing import ClassVar
 
+# A signature that is five minutes off is refused; S3 takes fifteen.
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-troubleshooting.html
+_MOST_SKEW = 240.0
 INTERRUPTION = "interrupted; where a deployment had begun, it goes on in AWS: see invoke status"
 
 
@@ -57,6 +60,10 @@ class IdentityError(LockstepError):
     """The caller is not who the configuration says, or may not become it."""
 
     exit_code = 3
+
+
+class DeniedError(IdentityError):
+    """AWS knows the caller, and the caller may not."""
 
 
 class BuildError(LockstepError):
@@ -99,6 +106,14 @@ class UnavailableError(LockstepError):
     """A service did not answer, after retries."""
 
     exit_code = 10
+
+
+def wrong_clock(tried: str, skew: float, answer: str = "") -> IdentityError | None:
+    """Return what is said of a clock that is so many seconds ahead of AWS's; None where it is right enough."""
+    if abs(skew) <= _MOST_SKEW:
+        return None
+    late = f"this machine is {abs(skew):.0f} s {'ahead of' if skew > 0 else 'behind'} AWS"
+    return IdentityError(tried, f"{answer}; {late}" if answer else late, "set its clock, by NTP")
 
 
 def did_you_mean(word: str, known: Collection[str]) -> str:

@@ -251,11 +251,15 @@ class ResourceChange:
 
 @dataclass(frozen=True)
 class StackPreview:
-    """What applying a template would do to a stack, and the id of the change set that waits to do it, if one does."""
+    """What applying a template would do to a stack, and the id of the change set that waits to do it, if one does.
+
+    `protection` from being deleted goes on or off; None where it stays.
+    """
 
     change: Change
     resources: tuple[ResourceChange, ...] = ()
     change_set: str = ""
+    protection: bool | None = None
 
 
 class Result(StrEnum):

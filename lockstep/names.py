@@ -93,6 +93,20 @@ class Names:
         # A function's name has no hyphen, so the last one ends the service's.
         return stack.startswith(begin) and service in {"", stack.removeprefix(begin).rpartition("-")[0]}
 
+    def repository_of(self, stack: str) -> str:
+        """The repository that an image function's stack of that name holds."""
+        service, _, function = stack.removeprefix(f"{self.project}-repository-").rpartition("-")
+        return self.repository(service, function)
+
+    @staticmethod
+    def stack_of(function: str) -> str:
+        """The service's stack in a function's name, as CloudFormation makes names; empty where there is none.
+
+        A stack's name has no capital, and what comes after it has one: a logical id.
+        """
+        found = re.match("(.+?)-[^-A-Z]*[A-Z]", function)
+        return found.group(1) if found else ""
+
     # roles
     def _role_arn(self, account: AccountId, name: str) -> str:
         return f"arn:{self.partition}:iam::{account}:role/{name}"

@@ -119,6 +119,10 @@ class Packager(Protocol):
         """Build and upload whatever of a template in `folder` is no image; return the template that names it."""
 
 
+# A stack that holds nothing: its creation was never begun, or it failed and was rolled back.
+HOLLOW = frozenset({"REVIEW_IN_PROGRESS", "ROLLBACK_COMPLETE"})
+
+
 @dataclass(frozen=True)
 class StackState:
     """What CloudFormation says of a stack: `resources` are physical ids by logical id, `functions` logical ids."""
@@ -130,6 +134,11 @@ class StackState:
     outputs: Mapping[str, str] = field(default_factory=dict)
     parameters: Mapping[str, str] = field(default_factory=dict)
     protected: bool = False
+
+    @property
+    def is_hollow(self) -> bool:
+        """Does it hold nothing?"""
+        return self.status in HOLLOW
 
 
 @dataclass(frozen=True)
@@ -176,6 +185,9 @@ class Functions(Protocol):
 
     def images(self, prefix: str) -> dict[str, str]:
         """The image, as its function names it, of every image function whose name begins so."""
+
+    def names(self, prefix: str) -> tuple[str, ...]:
+        """Every function whose name begins so."""
 
     def invoke(self, function: str, event: object) -> object:
         """Call a function and return its answer as JSON holds it; raises DeployError where it fails."""

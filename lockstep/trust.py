@@ -5,7 +5,7 @@ A role that is taken to see whether it can be is not used for anything but to se
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from lockstep import policy
@@ -45,15 +45,25 @@ def expected(settings: Settings, caller: str) -> dict[str, bool]:
     return roles
 
 
-def look(settings: Settings, identity: Identity, accounts: Collection[str]) -> Iterator[Tried]:
-    """Try every role of some accounts as `identity`, and then as each deployer that it becomes."""
-    deployers = {settings.names.deployer_role(target.name) for target in settings.targets}
+def look(settings: Settings, starts: Iterable[tuple[Identity, Collection[str]]]) -> Iterator[Tried]:
+    """Try the roles of some accounts as each identity, and then as whoever of the tasks it becomes; nothing twice."""
+    seen: set[tuple[str, str]] = set()
+    for identity, accounts in starts:
+        yield from _look(settings, identity, accounts, seen)
+
+
+def _look(
+    settings: Settings, identity: Identity, accounts: Collection[str], seen: set[tuple[str, str]]
+) -> Iterator[Tried]:
+    names, me = settings.names, policy.role_of(identity.caller)
+    followed = {names.developer_role, *(names.deployer_role(target.name) for target in settings.targets)}
     for role, hoped in expected(settings, identity.caller).items():
-        if role.split(":")[4] in accounts:
+        if role.split(":")[4] in accounts and (me, role) not in seen:
+            seen.add((me, role))
             refusal = identity.refusal(role, hoped=hoped)
             yield Tried(identity.caller, role, hoped, refusal)
-            if not refusal and role in deployers:
-                yield from look(settings, identity.become(role), accounts)
+            if not refusal and role in followed:
+                yield from _look(settings, identity.become(role), accounts, seen)
 
 
 def short(arn: str) -> str:

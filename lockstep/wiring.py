@@ -255,7 +255,7 @@ class RealWiring:
         session, caller = self._callers.administrator(account)
         return account_ports.Administrator(
             identity=Identity(session, caller),
-            stacks=AccountStacks(session, account, self._poll),
+            stacks=AccountStacks(session, account, self.console.say, self._poll),
             rights=Rights(session, caller),
             buckets=Buckets(session, account),
             repositories=Repositories(session),

@@ -11,11 +11,12 @@ from botocore.exceptions import ClientError
 
 from lockstep import policy
 from lockstep.aws.session import Session, answers, code_of
-from lockstep.errors import ConfigError, IdentityError
+from lockstep.errors import ConfigError, DeniedError
 from lockstep.policy import Document
 
 if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient
+    from mypy_boto3_iam.type_defs import EvaluationResultTypeDef
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,8 @@ class Rights:
         """Return which of some actions, by the ARN that they are on, are not allowed; nothing for an account's root.
 
         https://docs.aws.amazon.com/IAM/latest/APIReference/API_SimulatePrincipalPolicy.html: asks the policies of the
-        caller and its organization's. Raises IdentityError where the caller may not ask.
+        caller and its organization's. What they make depend on a real request, on its MFA for example, is not among
+        them. Raises DeniedError where the caller may not ask.
         """
         if not wanted or self.arn.endswith(":root"):
             return ()
@@ -116,13 +118,24 @@ class Rights:
                         PolicySourceArn=source, ActionNames=sorted(set(actions)), ResourceArns=[resource]
                     )
                     results = (result for page in pages for result in page["EvaluationResults"])
-                    found |= {r["EvalActionName"]: None for r in results if r["EvalDecision"] != "allowed"}
-        except IdentityError as error:
+                    found |= {result["EvalActionName"]: None for result in results if _is_refused(result)}
+        except DeniedError as error:
             cure = "let it iam:GetRole and iam:SimulatePrincipalPolicy, or use an administrator; nothing was changed"
-            raise IdentityError(error.tried, error.answer, cure) from error
+            raise DeniedError(error.tried, error.answer, cure) from error
         return tuple(found)
 
     def _source(self, iam: IAMClient) -> str:
         """Return the ARN whose policies are the caller's: of a session its role's, which may have a path."""
         role = policy.role_of(self.arn)
         return self.arn if role == self.arn else iam.get_role(RoleName=role.rpartition("/")[2])["Role"]["Arn"]
+
+
+def _is_refused(result: EvaluationResultTypeDef) -> bool:
+    """Is an action not allowed, whatever the request holds?
+
+    https://docs.aws.amazon.com/IAM/latest/APIReference/API_EvaluationResult.html: with an ARN the missing values are
+    told of each resource.
+    """
+    parts = (result, *result.get("ResourceSpecificResults", []))
+    is_undecided = any(part.get("MissingContextValues") for part in parts)
+    return result["EvalDecision"] != "allowed" and not is_undecided

@@ -6,12 +6,12 @@ import time
 from dataclasses import dataclass, replace
 
 from lockstep.aws.session import Session
-from lockstep.errors import IdentityError
+from lockstep.errors import DeniedError
 
 
 @dataclass(frozen=True)
 class Identity:
-    """A caller in an account. A role that was just made can take some seconds to be known: `patience` of them.
+    """A caller in an account. What was just changed in IAM can take some seconds to be known: `patience` of them.
 
     `pause` is the time between two tries, in seconds.
 
@@ -24,17 +24,23 @@ class Identity:
     pause: float = 2.0
 
     def refusal(self, role: str, *, hoped: bool) -> str:
-        """Try to take a role and say why that was refused, nothing where it was not; where hoped for, for a while."""
-        end = time.monotonic() + (self.patience if hoped else 0.0)
+        """Try to take a role and say why AWS refused it, nothing where it did not; for a while where that is wrong.
+
+        Raises LockstepError for whatever else comes back: who is not known to AWS is refused nothing.
+        """
+        end = time.monotonic() + self.patience
         while True:
-            try:
-                self.session.assume(role, self.caller, "")
-            except IdentityError as error:
-                if time.monotonic() >= end:
-                    return error.answer
-                time.sleep(self.pause)
-            else:
-                return ""
+            refusal = self._refusal(role)
+            if hoped == (not refusal) or time.monotonic() >= end:
+                return refusal
+            time.sleep(self.pause)
+
+    def _refusal(self, role: str) -> str:
+        try:
+            self.session.assume(role, self.caller, "")
+        except DeniedError as error:
+            return error.answer
+        return ""
 
     def become(self, role: str) -> Identity:
         """Take a role; raises IdentityError."""

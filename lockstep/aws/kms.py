@@ -48,14 +48,11 @@ class Keys:
                 found = self._kms.describe_key(KeyId=key)["KeyMetadata"]
         return _day(found)
 
-    def pending(self, description: str) -> tuple[str, ...]:
-        """Say which keys of this description wait for their deletion, and until which day."""
-        with answers("listing the keys that wait for their deletion"):
-            return tuple(
-                f"key {key['KeyId']} until {_day(key)}"
-                for key in self._all()
-                if key.get("KeyState") == _PENDING and key.get("Description") == description
-            )
+    def find(self, description: str) -> dict[str, str]:
+        """Return the keys of this description, each with the day of its deletion, empty where it does not wait."""
+        with answers(f"looking for the key that says: {description}"):
+            found = [key for key in self._all() if key.get("Description") == description]
+        return {key["KeyId"]: _day(key) if key.get("KeyState") == _PENDING else "" for key in found}
 
     def _all(self) -> Iterator[KeyMetadataTypeDef]:
         """Yield every key, but those whose own policies keep even administrators from looking: none of ours does."""

@@ -1,8 +1,9 @@
-"""Lambda: which digest a function runs, and what it answers."""
+"""Lambda: which functions there are, which digest one runs, and what it answers."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ from lockstep.model import Digest, digest
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
+    from mypy_boto3_lambda.type_defs import FunctionConfigurationTypeDef
 
 _BROKEN = {"ResourceNotFoundException", "InvalidRuntimeException", "ServiceException"}
 
@@ -55,10 +57,18 @@ class Functions:
     def images(self, prefix: str) -> dict[str, str]:
         """Return the image, as its function names it, of every image function whose name begins so."""
         with answers(f"listing the functions {prefix}* of account {self.account}"):
-            pages = self._lambda.get_paginator("list_functions").paginate()
-            names = [f["FunctionName"] for page in pages for f in page["Functions"] if f.get("PackageType") == "Image"]
-            found = {name: self._lambda.get_function(FunctionName=name) for name in names if name.startswith(prefix)}
+            names = [f["FunctionName"] for f in self._list(prefix) if f.get("PackageType") == "Image"]
+            found = {name: self._lambda.get_function(FunctionName=name) for name in names}
         return {name: answer["Code"].get("ImageUri", "") for name, answer in found.items()}
+
+    def names(self, prefix: str) -> tuple[str, ...]:
+        """Return every function whose name begins so."""
+        with answers(f"listing the functions {prefix}* of account {self.account}"):
+            return tuple(function["FunctionName"] for function in self._list(prefix))
+
+    def _list(self, prefix: str) -> Iterator[FunctionConfigurationTypeDef]:
+        for page in self._lambda.get_paginator("list_functions").paginate():
+            yield from (function for function in page["Functions"] if function["FunctionName"].startswith(prefix))
 
     def invoke(self, function: str, event: object) -> object:
         """Call a function, once it is ready and not twice, and return its answer; raises DeployError where it fails."""

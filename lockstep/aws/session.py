@@ -36,15 +36,16 @@ from botocore.exceptions import (
 from botocore.loaders import Loader
 from botocore.parsers import ResponseParserError
 
-from lockstep.errors import IdentityError, LockstepError, UnavailableError
+from lockstep.errors import DeniedError, IdentityError, LockstepError, UnavailableError, wrong_clock
 from lockstep.model import AccountId
 
 if TYPE_CHECKING:
     from mypy_boto3_sts.type_defs import CredentialsTypeDef
 
-_EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired", "InvalidClientTokenId",
-            "UnrecognizedClientException", "InvalidToken", "SignatureDoesNotMatch", "InvalidAccessKeyId",
-            "RequestTimeTooSkewed"}  # fmt: skip
+# Of a signature that AWS does not take: its key is another one, or its time.
+_UNSIGNED = {"InvalidSignatureException", "RequestExpired", "RequestTimeTooSkewed", "SignatureDoesNotMatch"}
+_EXPIRED = {"ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "UnrecognizedClientException",
+            "InvalidToken", "InvalidAccessKeyId"}  # fmt: skip
 _DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "403"}
 _BUSY = {"Throttling", "ThrottlingException", "TooManyRequestsException", "SlowDown", "RequestLimitExceeded",
          "ServiceUnavailable", "InternalFailure", "InternalError"}  # fmt: skip
@@ -91,11 +92,10 @@ class Session:
         """Return by how many seconds this machine's clock is ahead of AWS's, as the date of an answer tells it."""
         with answers("asking AWS what time it is"):
             answer = self.client("sts").get_caller_identity()
-        told = answer["ResponseMetadata"]["HTTPHeaders"].get("date", "")
-        try:
-            return time.time() - parsedate_to_datetime(told).timestamp()
-        except ValueError as error:
-            raise LockstepError("asking AWS what time it is", f"it says '{told}'") from error
+        found = _skew(answer["ResponseMetadata"])
+        if found is None:
+            raise LockstepError("asking AWS what time it is", f"it says '{_date(answer['ResponseMetadata'])}'")
+        return found
 
     def prove(self, account: AccountId, purpose: str) -> str:
         """Return the caller's ARN where it is in `account`; raises IdentityError where it is not."""
@@ -109,15 +109,15 @@ class Session:
         return arn
 
     def assume(self, role: str, caller: str, cure: str) -> Session:
-        """Assume a role; raises IdentityError that names both sides, and never falls back to this session."""
+        """Assume a role; raises DeniedError with both sides and the cure, and never falls back to this session."""
         name = re.sub(r"[^\w+=,.@-]", "-", caller.rsplit("/", 1)[-1])[:64]
         if len(name) < _SHORTEST:
             name = f"lockstep-{name}"
         try:
             with answers(f"assuming {role} as {caller}"):
                 answer = self.client("sts").assume_role(RoleArn=role, RoleSessionName=name, DurationSeconds=3600)
-        except IdentityError as error:
-            raise IdentityError(error.tried, error.answer, cure) from error
+        except DeniedError as error:
+            raise DeniedError(error.tried, error.answer, cure) from error
         return Session(self.reach, _boto(self.reach, None, answer["Credentials"]))
 
     def child_environment(self) -> dict[str, str]:
@@ -186,14 +186,29 @@ def code_of(error: ClientError) -> str:
 def _refusal(tried: str, response: Mapping[str, Any]) -> LockstepError:
     code = response["Error"].get("Code", "")
     answer = f"{code}: {response['Error'].get('Message', '')}"
-    status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    if code in _EXPIRED:
+    metadata = response.get("ResponseMetadata", {})
+    status = metadata.get("HTTPStatusCode", 0)
+    if code in _UNSIGNED and (wrong := wrong_clock(tried, _skew(metadata) or 0.0, answer)):
+        return wrong
+    if code in _EXPIRED | _UNSIGNED:
         return IdentityError(tried, answer, "sign in again, then repeat")
     if code in _DENIED:
-        return IdentityError(tried, answer, "invoke bootstrap, or ask who may do this")
+        return DeniedError(tried, answer, "invoke bootstrap, or ask who may do this")
     if code in _BUSY or status >= http.HTTPStatus.INTERNAL_SERVER_ERROR:
         return UnavailableError(tried, answer, "try again in a minute")
     return LockstepError(tried, answer)
+
+
+def _date(metadata: Mapping[str, Any]) -> str:
+    return str(metadata.get("HTTPHeaders", {}).get("date", ""))
+
+
+def _skew(metadata: Mapping[str, Any]) -> float | None:
+    """Return by how many seconds we are ahead of the date of an answer; None where it has none."""
+    try:
+        return time.time() - parsedate_to_datetime(_date(metadata)).timestamp()
+    except ValueError:
+        return None
 
 
 class _Core(botocore.session.Session):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -17,10 +17,10 @@ from lockstep import canonical, intrinsics
 from lockstep import template as templates
 from lockstep.aws.cloudformation import HOLLOW, Stacks
 from lockstep.aws.session import answers, code_of
-from lockstep.errors import BusyError, DeployError, StackError
+from lockstep.errors import BusyError, DeployError, LockstepError, StackError
 from lockstep.intrinsics import Stack
 from lockstep.model import Change, ResourceChange, StackName, StackPreview
-from lockstep.ports import StackContent, StackState
+from lockstep.ports import Say, StackContent, StackState
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation.type_defs import (
@@ -53,7 +53,20 @@ _ACTIONS = {"Add": "add", "Modify": "modify", "Remove": "remove"}
 class AccountStacks(Stacks):
     """The stacks of one account in one region. `poll` is the pause between two looks, in seconds."""
 
-    poll: float = 3.0
+    say: Say
+    poll: float
+
+    @property
+    def _most(self) -> int:
+        """How often is looked at what does not end: for an hour."""
+        return int(3600 / self.poll)
+
+    def _looks(self) -> Iterator[int]:
+        """Number the looks at something, with a pause between two."""
+        for number in range(self._most):
+            if number:
+                time.sleep(self.poll)
+            yield number
 
     def names(self) -> tuple[StackName, ...]:
         """Return the name of every stack that is there."""
@@ -89,19 +102,18 @@ class AccountStacks(Stacks):
         before = self._ready(stack, tried)
         differences = self.compare(stack, before, wanted)
         if differences == ("missing",):
-            return StackPreview(Change.CREATE, self._additions(stack, wanted))
-        if not differences:
-            return StackPreview(Change.NONE)
+            return StackPreview(Change.CREATE, self._additions(stack, wanted), protection=wanted.protected or None)
+        protection = wanted.protected if "protection" in differences else None
+        unchanged = StackPreview(Change.NONE if protection is None else Change.UPDATE, protection=protection)
+        if not {*differences} - {"protection"}:
+            return unchanged
         name = "lockstep-" + canonical.hash_of([wanted.template, dict(wanted.parameters), dict(wanted.tags)])[:32]
         with answers(tried), _alone(tried):
             self.cloudformation.delete_change_set(StackName=stack, ChangeSetName=name)
             change_set = self._change_set(stack, name, wanted, "UPDATE")["Id"]
             changes = self._changes(change_set, tried)
-        if changes is None:
-            # The same resources, put in other words; or only its protection is to change.
-            change = Change.UPDATE if "protection" in differences else Change.NONE
-            return StackPreview(change)
-        return StackPreview(Change.UPDATE, changes, change_set)
+        # With no changes it is the same, put in other words.
+        return unchanged if changes is None else StackPreview(Change.UPDATE, changes, change_set, protection)
 
     def apply(self, stack: StackName, wanted: StackContent, shown: StackPreview) -> str:
         """Do what was shown and wait for it; return 'created', 'updated' or 'unchanged'.
@@ -119,9 +131,8 @@ class AccountStacks(Stacks):
             with answers(tried), _alone(tried):
                 self.cloudformation.execute_change_set(ChangeSetName=shown.change_set)
             self._wait(stack, "stack_update_complete", tried)
-        state = self.describe(stack)
-        if state is not None and state.protected != wanted.protected:
-            self.protect(stack, on=wanted.protected)
+        if shown.protection is not None:
+            self.protect(stack, on=shown.protection)
         return "created" if shown.change is Change.CREATE else "updated"
 
     def discard(self, stack: StackName, shown: StackPreview) -> None:
@@ -133,7 +144,7 @@ class AccountStacks(Stacks):
     def delete(self, stack: StackName) -> None:
         """Delete a stack and wait; nothing where there is none. Raises StackError with the first reason."""
         tried = f"deleting the stack {stack} in account {self.account}"
-        if self._at_rest(stack) is None:
+        if self._at_rest(stack, tried) is None:
             return
         with answers(tried):
             # By its id, since a stack that is gone has no name any more.
@@ -149,7 +160,13 @@ class AccountStacks(Stacks):
             self.delete(stack)
         with answers(tried), _alone(tried):
             made = self._change_set(stack, "lockstep-create", wanted, "CREATE")
-            self._changes(made["Id"], tried)
+            try:
+                self._changes(made["Id"], tried)
+            except StackError:
+                # CloudFormation has made an empty stack to hold it.
+                with suppress(LockstepError):
+                    self.delete(StackName(made["StackId"]))
+                raise
             self.cloudformation.execute_change_set(ChangeSetName=made["Id"])
         self._wait(StackName(made["StackId"]), "stack_create_complete", tried)
 
@@ -177,17 +194,19 @@ class AccountStacks(Stacks):
 
     def _changes(self, change_set: str, tried: str) -> tuple[ResourceChange, ...] | None:
         """Wait for a change set and return what it changes; None, and it is gone, where it changes nothing."""
-        while True:
+        status = ""
+        for _ in self._looks():
             answer = self.cloudformation.describe_change_set(ChangeSetName=change_set)
-            if answer["Status"] == "CREATE_COMPLETE":
+            status = answer["Status"]
+            if status == "CREATE_COMPLETE":
                 return tuple(_change(one["ResourceChange"]) for one in self._pages(answer))
-            if answer["Status"] == "FAILED":
+            if status == "FAILED":
                 reason = answer.get("StatusReason", "")
                 self.cloudformation.delete_change_set(ChangeSetName=change_set)
                 if any(text in reason for text in _EMPTY):
                     return None
                 raise StackError(tried, reason, "mend the template, then repeat")
-            time.sleep(self.poll)
+        raise BusyError(tried, f"after an hour its change set is still {status}", "wait, then repeat")
 
     def _pages(self, answer: DescribeChangeSetOutputTypeDef) -> Iterator[ChangeTypeDef]:
         yield from answer["Changes"]
@@ -195,17 +214,22 @@ class AccountStacks(Stacks):
             answer = self.cloudformation.describe_change_set(ChangeSetName=answer["ChangeSetId"], NextToken=token)
             yield from answer["Changes"]
 
-    def _at_rest(self, stack: StackName) -> StackState | None:
-        """Wait until nothing changes a stack, and return it."""
-        while True:
+    def _at_rest(self, stack: StackName, tried: str) -> StackState | None:
+        """Wait until nothing changes a stack, and return it; raises BusyError where that does not end."""
+        status = ""
+        for number in self._looks():
             state = self.describe(stack)
             if state is None or state.status in HOLLOW or not state.status.endswith("_IN_PROGRESS"):
                 return state
-            time.sleep(self.poll)
+            status = state.status
+            if not number:
+                self.say(f"  {stack} in account {self.account} is {status}: waiting until that is done")
+        answer = f"somebody else changes it, and after an hour it is still {status}"
+        raise BusyError(tried, answer, "wait until that is done, then repeat")
 
     def _ready(self, stack: StackName, tried: str) -> StackState | None:
         """Return a stack that can be changed, once nothing changes it; raises StackError for one that is stuck."""
-        state = self._at_rest(stack)
+        state = self._at_rest(stack, tried)
         if state is not None and state.status in STUCK:
             raise StackError(tried, f"it is {state.status}", STUCK[state.status])
         return state
@@ -217,7 +241,7 @@ class AccountStacks(Stacks):
                     StackName=stack,
                     WaiterConfig={
                         "Delay": self.poll,  # type: ignore[typeddict-item]  # it sleeps parts of a second as well
-                        "MaxAttempts": int(3600 / self.poll),
+                        "MaxAttempts": self._most,
                     },
                 )
         except WaiterError as error:

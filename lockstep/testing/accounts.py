@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from lockstep import intrinsics, policy, template, trust
 from lockstep.account_ports import Administrator
@@ -14,6 +15,7 @@ from lockstep.ports import StackContent
 from lockstep.settings import Settings
 from lockstep.testing.fakes import FakeFunctions, FakeStacks, World
 
+_DAY = "2026-01-08"
 _RESULTS = {Change.CREATE: "created", Change.UPDATE: "updated", Change.NONE: "unchanged"}
 
 
@@ -24,23 +26,32 @@ class FakeAccountStacks(FakeStacks):
     def preview(self, stack: StackName, wanted: StackContent) -> StackPreview:
         """Say that a stack is made, or updated as a whole, or stays."""
         differences = self.differences(stack, wanted)
-        if not differences:
-            return StackPreview(Change.NONE)
-        parsed = template.read(wanted.template, stack)
-        where = Stack(stack, self.account, "eu-west-1", intrinsics.split_lists(parsed, wanted.parameters))
-        made = intrinsics.resources(parsed, where).items()
+        protection = wanted.protected if "protection" in differences else None
+        if not {*differences} - {"protection"}:
+            return StackPreview(Change.NONE if protection is None else Change.UPDATE, protection=protection)
+        made = self._resources(stack, wanted).items()
         if differences == ("missing",):
-            return StackPreview(Change.CREATE, tuple(ResourceChange("add", name, body["Type"]) for name, body in made))
+            added = tuple(ResourceChange("add", name, body["Type"]) for name, body in made)
+            return StackPreview(Change.CREATE, added, protection=wanted.protected or None)
         changes = tuple(ResourceChange("modify", name, body["Type"], ("Tags",)) for name, body in made)
         self.world.call(f"plan {stack}")
-        return StackPreview(Change.UPDATE, changes, f"change set of {stack}")
+        return StackPreview(Change.UPDATE, changes, f"change set of {stack}", protection)
 
     def apply(self, stack: StackName, wanted: StackContent, shown: StackPreview) -> str:
-        """Make a stack, or find it unchanged."""
+        """Make a stack, and the key that is in it; or find it unchanged."""
         if shown.change is not Change.NONE:
             self.world.call(f"apply {stack}")
             self.world.account_stacks[self.account, stack] = wanted
+        if shown.change is Change.CREATE:
+            for body in self._resources(stack, wanted).values():
+                if body["Type"] == "AWS::KMS::Key":
+                    self.world.keys[f"{len(self.world.keys) + 1}"] = body["Properties"]["Description"]
         return _RESULTS[shown.change]
+
+    def _resources(self, stack: StackName, wanted: StackContent) -> Mapping[str, Any]:
+        parsed = template.read(wanted.template, stack)
+        where = Stack(stack, self.account, "eu-west-1", intrinsics.split_lists(parsed, wanted.parameters))
+        return intrinsics.resources(parsed, where)
 
     def discard(self, stack: StackName, shown: StackPreview) -> None:
         """Note that a change set was taken away."""
@@ -161,7 +172,7 @@ class FakeRepositories:
 
 @dataclass
 class FakeKeys:
-    """One key, whose policy the world holds under its type."""
+    """The keys of the world. The policy of each is the one that it holds under their type."""
 
     world: World
 
@@ -173,14 +184,13 @@ class FakeKeys:
     def schedule_deletion(self, key: str) -> str:
         """Note that the key goes."""
         self.world.call(f"delete key {key}")
-        self.world.policies.pop("AWS::KMS::Key", None)
-        return "2026-01-08"
+        self.world.doomed.add(key)
+        return _DAY
 
-    def pending(self, description: str) -> tuple[str, ...]:
-        """Say that the key waits, where its deletion was scheduled."""
-        del description
-        scheduled = [call for call in self.world.calls if call.startswith("delete key ")]
-        return ("key 1 until 2026-01-08",) if scheduled else ()
+    def find(self, description: str) -> Mapping[str, str]:
+        """Those of the description; a day for those whose deletion was scheduled."""
+        mine = (key for key, said in self.world.keys.items() if said == description)
+        return {key: _DAY if key in self.world.doomed else "" for key in mine}
 
 
 @dataclass

@@ -92,6 +92,9 @@ class World:
     repositories: set[str] = field(default_factory=set)
     buckets: dict[str, list[str]] = field(default_factory=dict)
     logs: dict[AccountId, set[str]] = field(default_factory=dict)
+    # By id what each key says of itself, and which of them wait for their deletion.
+    keys: dict[str, str] = field(default_factory=dict)
+    doomed: set[str] = field(default_factory=set)
     policies: dict[str, policy.Document] = field(default_factory=dict)
     # Who can become whom against what the settings say, by the short names of both.
     trusts: dict[tuple[str, str], bool] = field(default_factory=dict)
@@ -261,6 +264,10 @@ class FakeFunctions:
         begin = len(prefix)
         found = {name: digest for name, digest in self.world.running.items() if name.startswith(prefix)}
         return {name: f"registry/shop/{_repository(name[begin:])}@{digest}" for name, digest in found.items()}
+
+    def names(self, prefix: str) -> tuple[str, ...]:
+        """Every function whose name begins so."""
+        return tuple(name for name in self.world.running if name.startswith(prefix))
 
     def invoke(self, function: str, event: object) -> object:
         """The answer that the world holds, by default a status of 200."""

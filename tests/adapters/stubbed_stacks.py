@@ -39,10 +39,11 @@ CHANGED = StackPreview(Change.UPDATE, (ResourceChange("modify", "Role", "AWS::IA
 
 
 @contextmanager
-def account_stacks() -> Iterator[tuple[AccountStacks, Stubber]]:
-    """Open an account whose answers a test puts in, where no look takes long."""
+def account_stacks(said: list[str] | None = None, poll: float = 0.0001) -> Iterator[tuple[AccountStacks, Stubber]]:
+    """Open an account whose answers a test puts in, where no look takes long, and which says what it waits for."""
+    say = (list[str]() if said is None else said).append
     with stubbed("cloudformation") as (session, stub):
-        yield AccountStacks(session, ACCOUNT, 0.0001), stub
+        yield AccountStacks(session, ACCOUNT, say, poll), stub
 
 
 def described(stub: Stubber, status: str, where: Mapping[str, str] = WHERE, **more: Any) -> None:  # noqa: ANN401 - what AWS answers

@@ -40,13 +40,15 @@ def session_of(opened: Administrator | Overview) -> Session:
 @pytest.mark.parametrize("account", [TOOLING, TEST])
 def test_an_administrator(outside: Outside, account: AccountId) -> None:
     """Each account is opened by its own administrator, with all that there is to set up or to take down."""
-    opened = outside.wiring().admin(account)
+    wiring = outside.wiring()
+
+    opened = wiring.admin(account)
 
     session, caller = session_of(opened), ADMINISTRATOR.format(account)
     assert session.prove(account, "looking") == caller
     assert opened == Administrator(
         identity=Identity(session, caller),
-        stacks=AccountStacks(session, account, 0.05),
+        stacks=AccountStacks(session, account, wiring.console.say, 0.05),
         rights=Rights(session, caller),
         buckets=Buckets(session, account),
         repositories=Repositories(session),

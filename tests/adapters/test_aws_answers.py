@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import time
 from email.utils import formatdate
@@ -65,18 +66,15 @@ SIGNED = ("InvalidSignatureException", "RequestExpired", "RequestTimeTooSkewed",
 
 
 @pytest.mark.parametrize("code", SIGNED)
-@pytest.mark.parametrize(
-    ("ahead", "words"), [(600, "600 s ahead of AWS"), (-3600, "3600 s behind AWS")], ids=["ahead", "behind"]
-)
-def test_a_clock_that_aws_refuses(code: str, ahead: int, words: str) -> None:
+@pytest.mark.parametrize(("ahead", "late"), [(600, "ahead of"), (-3600, "behind")])
+def test_a_clock_that_aws_refuses(code: str, ahead: int, late: str) -> None:
     """Where AWS takes no signature and its date is not ours, the error says how far this machine's clock is off."""
     error = error_of(failing_with(code, "Signature expired", date=formatdate(time.time() - ahead, usegmt=True)))
 
-    assert error.exit_code == 3
-    # A second may pass meanwhile.
-    told = error.answer.replace("601 s", "600 s").replace("3599 s", "3600 s")
-    assert told == f"{code}: Signature expired; this machine is {words}"
-    assert error.cure == "set its clock, by NTP"
+    told = re.fullmatch(rf"{code}: Signature expired; this machine is (\d+) s {late} AWS", error.answer)
+    assert told
+    assert round(int(told[1]) / 60) == abs(ahead) / 60
+    assert (error.exit_code, error.cure) == (3, "set its clock, by NTP")
 
 
 @pytest.mark.parametrize("ahead", [0, 200, -200])

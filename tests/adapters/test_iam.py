@@ -227,6 +227,40 @@ def test_what_a_session_may_not() -> None:
     assert refused == ()
 
 
+MISSING = {"MissingContextValues": ["aws:MultiFactorAuthPresent"]}
+
+
+@pytest.mark.parametrize(
+    "undecided",
+    [MISSING, {"ResourceSpecificResults": [{"EvalResourceName": BUCKET, "EvalResourceDecision": "allowed"} | MISSING]}],
+)
+@pytest.mark.parametrize("decision", ["explicitDeny", "implicitDeny"])
+def test_what_only_the_request_itself_decides(undecided: dict[str, Any], decision: str) -> None:
+    """Where a policy asks for what only a real request holds, such as MFA, nothing is told as refused."""
+    known = {"ResourceSpecificResults": [{"EvalResourceName": BUCKET, "EvalResourceDecision": "implicitDeny"}]}
+    told = [
+        {"EvalActionName": "s3:CreateBucket", "EvalDecision": decision, **undecided},
+        {"EvalActionName": "s3:PutObject", "EvalDecision": decision, "MissingContextValues": [], **known},
+    ]
+    with stubbed("iam") as (session, stub):
+        stub.add_response("simulate_principal_policy", {"EvaluationResults": told})
+
+        refused = Rights(session, USER).refused({BUCKET: ["s3:CreateBucket", "s3:PutObject"]})
+
+    assert refused == ("s3:PutObject",)
+
+
+def test_who_has_to_sign_in_again() -> None:
+    """Whose session is over is not told that a right is missing, but to sign in again."""
+    with stubbed("iam") as (session, stub):
+        stub.add_client_error("simulate_principal_policy", "ExpiredToken", "The security token is expired")
+
+        with pytest.raises(IdentityError) as caught:
+            Rights(session, USER).refused({BUCKET: ["s3:PutObject"]})
+
+    assert caught.value.cure == "sign in again, then repeat"
+
+
 @pytest.mark.parametrize(
     ("arn", "wanted"), [(f"arn:aws:iam::{ACCOUNT}:root", {BUCKET: ["s3:PutObject"]}), (USER, dict[str, list[str]]())]
 )

@@ -86,8 +86,8 @@ def test_a_key_that_may_not_be_deleted(kms: Kms) -> None:
         keys.schedule_deletion(KEY)
 
 
-def test_keys_that_wait_for_their_deletion(kms: Kms) -> None:
-    """Of all keys those of one description are told that wait for their deletion, each with its day."""
+def test_keys_by_what_they_say(kms: Kms) -> None:
+    """Of all keys those of one description are told; a day is with each that waits for its deletion."""
     keys, stub = kms
     stub.add_response("list_keys", {"Keys": [{"KeyId": "1"}, {"KeyId": "2"}], "Truncated": True, "NextMarker": "m"}, {})
     described(stub, "1", "PendingDeletion", Description="ours", DeletionDate=DAY)
@@ -96,7 +96,7 @@ def test_keys_that_wait_for_their_deletion(kms: Kms) -> None:
     described(stub, "3", "PendingDeletion", Description="theirs", DeletionDate=DAY)
     described(stub, "4", "PendingDeletion", Description="ours")
 
-    assert keys.pending("ours") == ("key 1 until 2026-01-08", "key 4 until an unknown day")
+    assert keys.find("ours") == {"1": "2026-01-08", "2": "", "4": "an unknown day"}
 
 
 def test_keys_of_others(kms: Kms) -> None:
@@ -106,7 +106,7 @@ def test_keys_of_others(kms: Kms) -> None:
     stub.add_client_error("describe_key", "AccessDeniedException", "no resource-based policy allows it")
     described(stub, "2", "PendingDeletion", Description="ours", DeletionDate=DAY)
 
-    assert keys.pending("ours") == ("key 2 until 2026-01-08",)
+    assert keys.find("ours") == {"2": "2026-01-08"}
 
 
 def test_a_key_that_fails_to_be_described(kms: Kms) -> None:
@@ -115,8 +115,8 @@ def test_a_key_that_fails_to_be_described(kms: Kms) -> None:
     stub.add_response("list_keys", {"Keys": [{"KeyId": "1"}]}, {})
     stub.add_client_error("describe_key", "KMSInternalException", "try later")
 
-    with pytest.raises(LockstepError, match="listing the keys that wait for their deletion"):
-        keys.pending("ours")
+    with pytest.raises(LockstepError, match="looking for the key that says: ours"):
+        keys.find("ours")
 
 
 def test_keys_that_may_not_be_listed(kms: Kms) -> None:
@@ -124,5 +124,5 @@ def test_keys_that_may_not_be_listed(kms: Kms) -> None:
     keys, stub = kms
     stub.add_client_error("list_keys", "AccessDeniedException", "User: A is not authorized")
 
-    with pytest.raises(IdentityError, match="listing the keys that wait for their deletion"):
-        keys.pending("ours")
+    with pytest.raises(IdentityError, match="looking for the key that says: ours"):
+        keys.find("ours")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
@@ -71,13 +71,24 @@ def test_the_images_that_functions_name(functions: Lambda) -> None:
     assert found == {"shop-test-hello": f"{URI}@{a_digest()}", "shop-test-broken": ""}
 
 
-def test_functions_that_may_not_be_listed(functions: Lambda) -> None:
+def test_functions_by_their_beginning(functions: Lambda) -> None:
+    """Every function whose name begins so is told, of whatever sort it is and however many there are."""
+    lambda_, stub = functions
+    first = [{"FunctionName": "shop-test-hello", "PackageType": "Image"}, {"FunctionName": "shop-test2-hello"}]
+    stub.add_response("list_functions", {"Functions": first, "NextMarker": "2"}, {})
+    stub.add_response("list_functions", {"Functions": [{"FunctionName": "shop-test-zip"}]}, {"Marker": "2"})
+
+    assert lambda_.names("shop-test-") == ("shop-test-hello", "shop-test-zip")
+
+
+@pytest.mark.parametrize("ask", [Functions.images, Functions.names])
+def test_functions_that_may_not_be_listed(functions: Lambda, ask: Callable[[Functions, str], object]) -> None:
     """Functions that may not be listed are an error, and not none."""
     lambda_, stub = functions
     stub.add_client_error("list_functions", "AccessDeniedException", "no", 403)
 
     with pytest.raises(IdentityError, match=r"listing the functions shop-test-\* of account 222222222222"):
-        lambda_.images("shop-test-")
+        ask(lambda_, "shop-test-")
 
 
 def test_a_function_that_is_not_there(functions: Lambda) -> None:

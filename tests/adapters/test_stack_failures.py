@@ -8,7 +8,7 @@ import pytest
 from botocore.stub import Stubber
 
 from lockstep.aws.stack_changes import AccountStacks
-from lockstep.errors import DeployError, IdentityError, StackError
+from lockstep.errors import BusyError, DeployError, IdentityError, StackError
 from tests.adapters.stubbed_stacks import (
     ACCOUNT,
     BY_ID,
@@ -28,7 +28,6 @@ from tests.adapters.stubbed_stacks import (
     seen,
     told,
 )
-from tests.adapters.stubs import stubbed
 
 TRIED = f"error: applying the stack {STACK} in account {ACCOUNT}\n"
 
@@ -161,11 +160,15 @@ def test_a_deletion_that_fails(cfn: CloudFormation) -> None:
 
 
 def test_a_new_stack_whose_change_set_fails(cfn: CloudFormation) -> None:
-    """A new stack whose template CloudFormation cannot plan is an error in its words."""
+    """A new stack that CloudFormation cannot plan is an error in its words; what was to hold it is taken away."""
     stacks, stub = cfn
     absent(stub)
     planned(stub, "CREATE", "FAILED", reason="Unresolved resource dependencies [X]")
     stub.add_response("delete_change_set", {}, BY_SET)
+    seen(stub, "REVIEW_IN_PROGRESS", BY_ID)
+    described(stub, "REVIEW_IN_PROGRESS", BY_ID)
+    stub.add_response("delete_stack", {}, BY_ID)
+    described(stub, "DELETE_COMPLETE", BY_ID)
 
     with pytest.raises(StackError) as caught:
         stacks.apply(STACK, WANTED, NEW)
@@ -173,6 +176,22 @@ def test_a_new_stack_whose_change_set_fails(cfn: CloudFormation) -> None:
     assert str(caught.value) == (
         f"{TRIED}  answer: Unresolved resource dependencies [X]\n  next: mend the template, then repeat"
     )
+
+
+def test_an_empty_stack_that_cannot_be_taken_away(cfn: CloudFormation) -> None:
+    """Where what was to hold a new stack cannot be taken away, the error is still why it was not planned."""
+    stacks, stub = cfn
+    absent(stub)
+    planned(stub, "CREATE", "FAILED", reason="Unresolved resource dependencies [X]")
+    stub.add_response("delete_change_set", {}, BY_SET)
+    seen(stub, "REVIEW_IN_PROGRESS", BY_ID)
+    described(stub, "REVIEW_IN_PROGRESS", BY_ID)
+    stub.add_client_error("delete_stack", "AccessDenied", "User: A is not authorized")
+
+    with pytest.raises(StackError) as caught:
+        stacks.apply(STACK, WANTED, NEW)
+
+    assert caught.value.answer == "Unresolved resource dependencies [X]"
 
 
 def test_a_stack_that_is_stuck_by_now(cfn: CloudFormation) -> None:
@@ -197,16 +216,56 @@ def test_a_stack_that_fails_without_a_reason(cfn: CloudFormation) -> None:
 
 def test_a_stack_that_is_not_done_in_an_hour() -> None:
     """A change that does not end is waited for an hour, and then said to go on: nobody knows how it will end."""
-    with stubbed("cloudformation") as (session, stub):
+    with account_stacks(poll=3600.0) as (stacks, stub):
         stub.add_response("execute_change_set", {}, BY_SET)
         described(stub, "UPDATE_IN_PROGRESS")
         told(stub, WHERE, own_event("UPDATE_IN_PROGRESS"))
         seen(stub, "UPDATE_IN_PROGRESS")
 
         with pytest.raises(DeployError) as caught:
-            AccountStacks(session, ACCOUNT, poll=3600.0).apply(STACK, WANTED, CHANGED)
+            stacks.apply(STACK, WANTED, CHANGED)
 
     assert str(caught.value) == f"{TRIED}  answer: the stack goes on: UPDATE_IN_PROGRESS\n  next: wait, then repeat"
+
+
+@pytest.mark.parametrize("status", ["UPDATE_IN_PROGRESS", "DELETE_IN_PROGRESS"])
+def test_a_stack_that_somebody_changes_for_an_hour(status: str) -> None:
+    """What somebody else does to a stack is waited for, for an hour, and then ends with 8."""
+    with account_stacks(poll=3600.0) as (stacks, stub):
+        seen(stub, status)
+
+        with pytest.raises(BusyError) as caught:
+            stacks.preview(STACK, WANTED)
+
+    assert caught.value.exit_code == 8
+    assert str(caught.value) == (
+        f"error: planning the stack {STACK} in account {ACCOUNT}\n"
+        f"  answer: somebody else changes it, and after an hour it is still {status}\n"
+        "  next: wait until that is done, then repeat"
+    )
+
+
+def test_a_deletion_of_a_stack_that_somebody_changes() -> None:
+    """A stack that somebody else changes for an hour is not deleted."""
+    with account_stacks(poll=3600.0) as (stacks, stub):
+        seen(stub, "UPDATE_IN_PROGRESS")
+
+        with pytest.raises(BusyError, match=f"deleting the stack {STACK} in account {ACCOUNT}"):
+            stacks.delete(STACK)
+
+
+def test_a_change_set_that_is_never_made() -> None:
+    """A change set that is not made within an hour is not waited for any longer: a run ends with 8."""
+    with account_stacks(poll=3600.0) as (stacks, stub):
+        absent(stub)
+        planned(stub, "CREATE", "CREATE_IN_PROGRESS")
+
+        with pytest.raises(BusyError) as caught:
+            stacks.apply(STACK, WANTED, NEW)
+
+    assert str(caught.value) == (
+        f"{TRIED}  answer: after an hour its change set is still CREATE_IN_PROGRESS\n  next: wait, then repeat"
+    )
 
 
 def test_a_failed_look_is_no_failed_stack(cfn: CloudFormation) -> None:

@@ -162,18 +162,51 @@ def test_a_stack_whose_resources_stay(cfn: CloudFormation, reason: str, protecte
 
     shown = stacks.preview(STACK, replace(WANTED, protected=protected))
 
-    assert shown == StackPreview(Change.UPDATE if protected else Change.NONE)
+    assert shown == (StackPreview(Change.UPDATE, protection=True) if protected else StackPreview(Change.NONE))
+
+
+@pytest.mark.parametrize("on", [True, False])
+def test_only_the_protection_would_change(cfn: CloudFormation, on: bool) -> None:
+    """Where the protection alone is to change no change set is made, and it is told whether it goes on or off."""
+    stacks, stub = cfn
+    seen(stub, "CREATE_COMPLETE", **AS_WANTED, EnableTerminationProtection=not on)
+    templated(stub)
+
+    assert stacks.preview(STACK, replace(WANTED, protected=on)) == StackPreview(Change.UPDATE, protection=on)
+
+
+def test_a_protection_that_would_change_too(cfn: CloudFormation) -> None:
+    """A stack that changes and is to be protected is told with both."""
+    stacks, stub = cfn
+    differing(stub)
+    change = {**ROLE, "Replacement": "False", "Details": [OF_TAGS]}
+    planned(stub, "UPDATE", "CREATE_COMPLETE", changes=(change,))
+
+    assert stacks.preview(STACK, replace(WANTED, protected=True)) == replace(CHANGED, protection=True)
+
+
+def test_a_new_stack_that_would_be_protected(cfn: CloudFormation) -> None:
+    """A new stack that is to be protected is told so."""
+    stacks, stub = cfn
+    absent(stub)
+
+    assert stacks.preview(STACK, replace(WANTED, protected=True)) == replace(NEW, protection=True)
 
 
 @pytest.mark.parametrize("status", ["UPDATE_IN_PROGRESS", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"])
-def test_a_stack_that_is_being_changed(cfn: CloudFormation, status: str) -> None:
-    """A change that an interrupted run left under way is waited for."""
-    stacks, stub = cfn
-    seen(stub, status)
-    seen(stub, "UPDATE_COMPLETE", **AS_WANTED)
-    templated(stub)
+def test_a_stack_that_is_being_changed(status: str) -> None:
+    """A change that an interrupted run left under way is waited for, and that is said once."""
+    said = list[str]()
+    with account_stacks(said) as (stacks, stub):
+        seen(stub, status)
+        seen(stub, status)
+        seen(stub, "UPDATE_COMPLETE", **AS_WANTED)
+        templated(stub)
 
-    assert stacks.preview(STACK, WANTED) == StackPreview(Change.NONE)
+        found = stacks.preview(STACK, WANTED)
+
+    assert found == StackPreview(Change.NONE)
+    assert said == [f"  {STACK} in account {ACCOUNT} is {status}: waiting until that is done"]
 
 
 def test_a_change_set_is_named_by_its_content(cfn: CloudFormation) -> None:

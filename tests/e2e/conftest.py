@@ -131,10 +131,12 @@ def docker_host() -> Iterator[str]:
 @pytest.fixture(scope="session")
 def recorder() -> Iterator[Recorder]:
     """Listens to every call of the run, and writes who made which."""
-    found = Recorder()
+    found, record = Recorder(), ROOT / "reports" / "calls.json"
+    # What an earlier run called says nothing of this one.
+    record.unlink(missing_ok=True)
     yield found
     found.close()
-    found.write(ROOT / "reports" / "calls.json")
+    found.write(record)
 
 
 def copy(to: Path, docker_host: str, recorder: Recorder) -> Place:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 NOTHING = "Nothing to do: every stack is as planned."
 DECLINED = "Nothing was changed. To apply it without a question: invoke bootstrap --yes"
 TAGGED = SETTINGS.replace("[tooling]", '[tooling]\ntags = { Team = "shop" }')
+PROTECTED = SETTINGS + "protect = true\n"
 OF_TOOLING = [stack for stack, (where, *_) in STACKS.items() if where.startswith("tooling")]
 
 
@@ -41,11 +42,12 @@ def test_the_plan_as_json(terminal: Terminal) -> None:
 
     assert seen.err == text(*plan())
     document = seen.document
-    assert {name: document[name] for name in ("target", "dry_run", "stacks", "trust")} == {
+    assert {name: document[name] for name in ("target", "dry_run", "stacks", "trust", "not_looked_at")} == {
         "target": "aws",
         "dry_run": True,
         "stacks": {},
         "trust": [],
+        "not_looked_at": None,
     }
     assert [one["stack"] for one in document["plan"]] == list(STACKS)
     assert document["plan"][4] == {
@@ -54,6 +56,7 @@ def test_the_plan_as_json(terminal: Terminal) -> None:
         "account_id": TOOLING,
         "template": "infra/tooling-repository.yaml",
         "change": "create",
+        "protection": None,
         "resources": [
             {"action": "add", "logical_id": "ImageRepository", "type": "AWS::ECR::Repository", "properties": []}
         ],
@@ -71,6 +74,33 @@ def test_the_plan_of_an_update(terminal: Terminal) -> None:
     updated = {stack.replace("-", "_"): "is updated" for stack in OF_TOOLING}
     assert seen == (0, text(*plan(all="stays", **updated), "Dry run: nothing was changed."), "")
     assert terminal.changes() == [f"{verb} {stack}" for verb in ("plan", "discard") for stack in OF_TOOLING]
+
+
+@pytest.mark.parametrize(("before", "after", "word"), [(SETTINGS, PROTECTED, "on"), (PROTECTED, SETTINGS, "off")])
+def test_the_plan_of_a_protection(terminal: Terminal, before: str, after: str, word: str) -> None:
+    """Of a stack whose termination protection alone changes, the plan says whether it goes on or off."""
+    terminal.settings = before
+    terminal.invoke("bootstrap", "--yes")
+    terminal.settings = after
+    terminal.changes()
+
+    words, document = terminal.invoke("bootstrap", "--dry-run"), terminal.invoke("bootstrap", "--dry-run", "--json")
+
+    where, template, _ = STACKS["shop-deployer-prod"]
+    line = f"  {where}: shop-deployer-prod is updated, from infra/{template}"
+    assert text(line, f"    ~ termination protection: {word}") in words.out
+    told = {one["stack"]: one["protection"] for one in document.document["plan"]}
+    unprotected = ("shop-deployer-test", "shop-account-test")
+    assert told == {stack: None if stack in unprotected else word == "on" for stack in STACKS}
+
+
+def test_a_new_stack_that_is_protected(terminal: Terminal) -> None:
+    """The plan of a new stack says that it will be protected, after its resources."""
+    terminal.settings = PROTECTED
+
+    seen = terminal.invoke("bootstrap", "--dry-run")
+
+    assert "    + DeployLog AWS::Logs::LogGroup\n    + termination protection: on\n" in seen.out
 
 
 def test_applied(terminal: Terminal) -> None:
@@ -107,7 +137,7 @@ def test_applied_as_json(terminal: Terminal) -> None:
     document = seen.document
     assert (document["dry_run"], len(document["plan"])) == (False, 7)
     assert document["stacks"] == {stack: {"result": "created", "seconds": 1.0} for stack in STACKS}
-    assert len(document["trust"]) == 28
+    assert (len(document["trust"]), document["not_looked_at"]) == (28, None)
     assert document["trust"][0] == {
         "who": f"arn:aws:iam::{TOOLING}:user/administrator",
         "role": f"arn:aws:iam::{TOOLING}:role/shop-build",

@@ -92,3 +92,13 @@ def test_nobody_of_the_developers_is_here(terminal: Terminal) -> None:
         "Looked again: 0 roles could be taken, as they should; 10 were refused, as they should be.",
     )
     assert seen == (0, text(*plan(), *done(), *looked, "7 of 7 stacks changed."), "")
+
+
+def test_nobody_of_the_developers_is_here_as_json(terminal: Terminal) -> None:
+    """With --json the document says in words why nobody looked as a developer."""
+    terminal.world.fails["identity"] = IdentityError("opening the tooling account", "no credentials", "log in")
+
+    seen = terminal.invoke("bootstrap", "--yes", "--json")
+
+    assert seen.document["not_looked_at"] == "opening the tooling account: no credentials. log in"
+    assert len(seen.document["trust"]) == 10

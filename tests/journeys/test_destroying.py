@@ -6,18 +6,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from lockstep.model import StackName
 from lockstep.names import branch_slug
-from lockstep.testing import PROD, TEST, TOOLING, a_service
+from lockstep.testing import PROD, TEST, TOOLING, World, a_service
 from tests.journeys.account_stacks_shown import AWS, link_templates, stacks
 from tests.journeys.terminal import text
-from tests.unit.standing import publish, run
+from tests.unit.standing import publish, run, run_foreign
 
 if TYPE_CHECKING:
     from tests.journeys.terminal import Terminal
 
 HELLO = (
-    "  test: log group /aws/lambda/shop-test-hello-HelloFunction",
     "  test: stack shop-test-hello",
+    "  test: log group /aws/lambda/shop-test-hello-HelloFunction",
 )
 HEAD = (AWS, "Plan for destroy, in this order:")
 QUESTION = "This cannot be undone. The project's name, to go on (shop):"
@@ -53,9 +54,8 @@ def test_a_dry_run(standing: Terminal) -> None:
         0,
         text(
             *HEAD,
-            "  prod: log group /aws/lambda/shop-prod-hello-HelloFunction",
             "  prod: stack shop-prod-hello",
-            "  prod: log groups /aws/lambda/shop-prod-*",
+            "  prod: log group /aws/lambda/shop-prod-hello-HelloFunction",
             "  prod: stack shop-account-prod",
             f"  tooling: files {BUCKET}/environments/{PROD}/*",
             "  tooling: rights of prod",
@@ -77,8 +77,8 @@ def test_a_dry_run_as_json(standing: Terminal) -> None:
         "target": "aws",
         "dry_run": True,
         "removals": [
-            {"kind": "log group", "name": f"/aws/lambda/{stack}-HelloFunction", **place},
             {"kind": "stack", "name": stack, **place},
+            {"kind": "log group", "name": f"/aws/lambda/{stack}-HelloFunction", **place},
         ],
         "left": None,
     }
@@ -153,6 +153,65 @@ def test_a_service_that_was_not_set_up_yet(standing: Terminal) -> None:
     assert [stack for stack in stacks(standing) if "repository" in stack] == ["shop-repository-hello-hellofunction"]
 
 
+def test_an_environment_after_a_service_was_removed(standing: Terminal) -> None:
+    """An environment is named nowhere any more, also where a service's folder is gone and its images are not."""
+    standing.services = ()
+
+    seen = standing.invoke("destroy", "--env", "test", "--confirm", "shop")
+    again = standing.invoke("destroy", "--env", "test")
+
+    assert "  tooling: shop-repository-hello-hellofunction updated (1.0 s)" in seen.out.splitlines()
+    named = [stack for (_, stack), one in standing.world.account_stacks.items() if TEST in str(one.parameters)]
+    assert (seen.code, named, again.code) == (0, [], 0)
+    assert again.out.splitlines()[1] == "Nothing is there to be destroyed."
+
+
+def test_an_environment_that_only_a_repository_names(standing: Terminal) -> None:
+    """Where of tooling only a repository's stack is left, that one is updated, and keeps its key."""
+    repository = TOOLING, StackName("shop-repository-hello-hellofunction")
+    standing.world.account_stacks = {repository: standing.world.account_stacks[repository]}
+    standing.services = ()
+
+    seen = standing.invoke("destroy", "--env", "test", "--confirm", "shop")
+
+    parameters = standing.world.account_stacks[repository].parameters
+    assert (seen.code, parameters["EnvironmentAccounts"], parameters["KeyArn"]) == (0, PROD, "arn:aws:kms:::key/1")
+
+
+class TakenDown(World):
+    """A world in which somebody else takes down all of tooling while an environment's stack is deleted."""
+
+    def call(self, name: str) -> None:
+        """Note a call, and have everything of tooling go."""
+        super().call(name)
+        if name == "delete shop-account-test":
+            self.account_stacks = {where: one for where, one in self.account_stacks.items() if where[0] != TOOLING}
+
+
+def test_an_environment_that_nothing_names_any_more(standing: Terminal) -> None:
+    """Where the stacks that name an environment go meanwhile, there is nothing to update, which is no error."""
+    standing.world = TakenDown(**vars(standing.world))
+
+    seen = standing.invoke("destroy", "--env", "test", "--confirm", "shop")
+
+    assert (seen.code, stacks(standing)) == (0, ["shop-account-prod"])
+
+
+def test_what_is_somebody_else_s(standing: Terminal) -> None:
+    """A stack that is only called like a service's stays, is not shown as going, and is told as left."""
+    run_foreign(standing.world, TEST, "shop-test-network")
+
+    seen = standing.invoke("destroy", "--env", "test", "--confirm", "shop")
+
+    lines = [line for line in seen.out.splitlines() if "network" in line]
+    assert seen.code == 0
+    assert lines == [
+        "  test: stack shop-test-network",
+        "  test: log group /aws/lambda/shop-test-network-Other",
+    ]
+    assert seen.out.index("Left of the project:") < seen.out.index("network")
+
+
 def test_a_service(standing: Terminal) -> None:
     """With --service a service goes from everywhere, with its images and its records."""
     seen = standing.invoke("destroy", "--service", "hello", "--confirm", "shop")
@@ -187,11 +246,11 @@ def test_as_json(standing: Terminal) -> None:
     """With --json one document says what was removed and what is left."""
     seen = standing.invoke("destroy", "--env", "prod", "--service", "hello", "--confirm", "shop", "--json")
 
-    prod = ("  prod: log group /aws/lambda/shop-prod-hello-HelloFunction", "  prod: stack shop-prod-hello")
+    prod = ("  prod: stack shop-prod-hello", "  prod: log group /aws/lambda/shop-prod-hello-HelloFunction")
     assert (seen.code, seen.err) == (0, text(*HEAD, *prod, *prod))
     document = seen.document
     assert (document["dry_run"], [one["name"] for one in document["removals"]]) == (
         False,
-        ["/aws/lambda/shop-prod-hello-HelloFunction", "shop-prod-hello"],
+        ["shop-prod-hello", "/aws/lambda/shop-prod-hello-HelloFunction"],
     )
     assert "prod: stack shop-account-prod" in document["left"]

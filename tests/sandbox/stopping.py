@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs
 
-# The calls that change something of a stack. Between two of them nothing is done that the next run could find.
+# The calls that change something of a stack: all that bootstrap changes anything by. What destroy does between two of
+# them, to images, files, logs and the key, is stopped at by tests/unit/test_destroy_property.py, on fakes.
 CHANGING = frozenset(
     {"CreateChangeSet", "DeleteChangeSet", "DeleteStack", "ExecuteChangeSet", "UpdateTerminationProtection"}
 )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lockstep import access, account_stacks
 from lockstep.account_ports import Administrator
 from lockstep.errors import StackError
 from lockstep.model import AccountId, Service, StackName
+from lockstep.names import RELEASE_TAG
 from lockstep.ports import StackState
 from lockstep.settings import Settings
 from lockstep.testing import PROD, TEST, TOOLING, World, a_digest, a_service, administrator, some_settings
@@ -38,6 +39,7 @@ def stand(world: World, settings: Settings | None = None, services: tuple[Servic
     for step in steps:
         world.account_stacks[step.account, step.stack] = account_stacks.content(step, ROOT, KEY)
     world.policies |= access.read(steps, ROOT, known.region).resources
+    world.keys["1"] = known.names.key_description
     return world
 
 
@@ -51,11 +53,31 @@ def run(
     world: World, account: AccountId, stack: str, function: str = "HelloFunction", *, protected: bool = False
 ) -> None:
     """Put a service's stack into a world, as a deployment leaves it: a function that runs, and has logged."""
+    _run(world, account, stack, function, {RELEASE_TAG: "1"}, protected=protected)
+
+
+def run_foreign(world: World, account: AccountId, stack: str) -> None:
+    """Put a stack that no deployment of ours made into a world, whatever its name: its function runs, and logged."""
+    _run(world, account, stack, "Other", {"owner": "somebody"})
+
+
+def _run(
+    world: World, account: AccountId, stack: str, function: str, tags: dict[str, str], *, protected: bool = False
+) -> None:
     physical = f"{stack}-{function}"
-    state = StackState("CREATE_COMPLETE", {}, {function: physical}, (function,), protected=protected)
+    state = StackState("CREATE_COMPLETE", tags, {function: physical}, (function,), protected=protected)
     world.stacks[account, StackName(stack)] = state
     world.running[physical] = a_digest()
     world.logs.setdefault(account, set()).add(f"/aws/lambda/{physical}")
+
+
+def give_bucket(world: World, account: AccountId, stack: str, *files: str) -> str:
+    """Put a bucket that holds files into a stack of a world; return its name."""
+    where, bucket = (account, StackName(stack)), f"{stack}-files"
+    resources = {**world.stacks[where].resources, "Files": bucket}
+    world.stacks[where] = replace(world.stacks[where], resources=resources)
+    world.buckets[bucket] = [*files]
+    return bucket
 
 
 def publish(world: World, *services: str) -> World:

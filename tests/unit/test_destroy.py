@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any, cast
 
 import pytest
 
 from lockstep import destroy
 from lockstep.destroy import Asked
-from lockstep.errors import GateError, StackError
+from lockstep.errors import GateError, IdentityError, StackError
 from lockstep.model import StackName
 from lockstep.settings import Settings
 from lockstep.testing import PROD, SETTINGS, TEST, TOOLING, World, a_digest, a_service, some_settings
-from tests.unit.standing import BUCKET, KEY, opened, publish, run, stand
+from tests.unit.standing import BUCKET, give_bucket, opened, publish, run, stand
 
 SERVICES = (a_service("hello"), a_service("hello-world"))
 
@@ -63,7 +64,7 @@ def test_what_is_said() -> None:
 
     said = take_down(world, Asked(environment="test", service="hello"))
 
-    assert said == ["  test: log group /aws/lambda/shop-test-hello-HelloFunction", "  test: stack shop-test-hello"]
+    assert said == ["  test: stack shop-test-hello", "  test: log group /aws/lambda/shop-test-hello-HelloFunction"]
 
 
 def test_an_environment() -> None:
@@ -113,11 +114,9 @@ def test_a_service() -> None:
 
 def test_a_bucket_of_a_service() -> None:
     """A bucket that goes with its service's stack is emptied first, with every version of its files."""
-    world = World(buckets={"shop-test-hello-files": ["a", "a"]})
+    world = World()
     run(world, TEST, "shop-test-hello")
-    where = TEST, StackName("shop-test-hello")
-    resources = {**world.stacks[where].resources, "Files": "shop-test-hello-files"}
-    world.stacks[where] = dataclasses.replace(world.stacks[where], resources=resources)
+    give_bucket(world, TEST, "shop-test-hello", "a", "a")
 
     take_down(world, Asked(environment="test", service="hello"))
 
@@ -131,17 +130,42 @@ def test_protected_stacks() -> None:
 
     take_down(world, Asked(environment="prod", service="hello"))
 
-    assert world.calls[-2:] == ["protect shop-prod-hello False", "delete shop-prod-hello"]
+    assert world.calls[:2] == ["protect shop-prod-hello False", "delete shop-prod-hello"]
     assert world.stacks == {}
 
 
-def test_logs_of_what_is_gone() -> None:
-    """The logs of an environment go, also those of functions that are long gone; those of another one stay."""
-    world = World(logs={TEST: {"/aws/lambda/shop-test-gone-F", "/aws/lambda/shop-test2-gone-F", "/aws/lambda/other"}})
+class Scheduled(World):
+    """A world in which hello's function is called once more, and logs, before its stack is deleted."""
 
-    take_down(world, Asked(environment="test"))
+    def call(self, name: str) -> None:
+        """Note a call, and have the function log."""
+        super().call(name)
+        if name == "delete shop-test-hello":
+            self.logs[TEST].add("/aws/lambda/shop-test-hello-HelloFunction")
 
-    assert world.logs[TEST] == {"/aws/lambda/shop-test2-gone-F", "/aws/lambda/other"}
+
+def test_a_function_that_is_called_meanwhile() -> None:
+    """What a function logs until its stack is deleted goes as well: the log group goes after the stack."""
+    world = Scheduled()
+    run(world, TEST, "shop-test-hello")
+
+    take_down(world, Asked(service="hello"))
+
+    assert (world.stacks, world.logs) == ({}, {TEST: set()})
+
+
+def test_the_key_goes_last() -> None:
+    """Where a bucket cannot be deleted the key is not doomed, and the next run finds it though its stack is gone."""
+    world = everything()
+    world.fails["delete bucket"] = StackError("deleting it", "BucketNotEmpty")
+
+    with pytest.raises(StackError):
+        take_down(world, Asked(everything=True))
+    doomed_by_the_first, world.fails = set(world.doomed), {}
+    take_down(world, Asked(everything=True))
+
+    assert (doomed_by_the_first, world.doomed) == (set(), {"1"})
+    assert world.calls[-1] == "delete key 1"
 
 
 def test_a_stack_that_is_gone_already() -> None:
@@ -178,7 +202,7 @@ def test_an_image_that_somebody_runs(asked: Asked) -> None:
 
 def test_images_are_seen_where_accounts_are_open() -> None:
     """Only environments whose accounts are open can be asked what they run."""
-    world, settings = World(repositories={"shop/hello/hellofunction"}), some_settings()
+    world, settings = publish(stand(World(), None, SERVICES), "hello"), some_settings()
     world.running["shop-prod-hello-HelloFunction"] = a_digest()
     accounts = opened(world, settings, TOOLING, TEST)
     scope = dataclasses.replace(
@@ -205,7 +229,8 @@ def test_a_failure_ends_it() -> None:
 
 def test_what_is_left() -> None:
     """What is left is told by account: stacks, roles, logs, buckets, repositories, keys; of other projects nothing."""
-    world = publish(World(calls=[f"delete key {KEY}"]), "hello")
+    mine, other = "Encrypts the releases and images of shop", "Encrypts the releases and images of store"
+    world = publish(World(keys={"1": mine, "2": other, "3": mine}, doomed={"1"}), "hello")
     world.logs[TOOLING] = {"/aws/codebuild/shop-build", "/aws/codebuild/store-build"}
     run(world, TEST, "shop-test-hello")
     run(world, TEST, "store-test-hello")
@@ -221,10 +246,31 @@ def test_what_is_left() -> None:
         f"tooling: bucket shop-logs-{TOOLING}-eu-west-1",
         "tooling: repository shop/hello/hellofunction",
         "tooling: key 1 until 2026-01-08",
+        "tooling: key 3",
         "test: stack shop-test-hello",
         "test: log group /aws/lambda/shop-test-hello-HelloFunction",
         "prod: role shop-execution-prod",
     )
+
+
+class Refusing:
+    """An AWS service that this administrator may not use at all."""
+
+    def __getattr__(self, asked: str) -> object:
+        """Refuse whatever is asked."""
+        raise IdentityError(f"asking for {asked}", "AccessDenied")
+
+
+def test_what_is_left_of_an_environment() -> None:
+    """An environment's administrator is not asked for buckets, repositories or keys, which only tooling has."""
+    world, settings, refusing = World(), some_settings(), cast("Any", Refusing())
+    run(world, TEST, "shop-test-hello")
+    accounts = opened(world, settings)
+    narrow = dataclasses.replace(accounts[TEST], buckets=refusing, repositories=refusing, keys=refusing)
+
+    found = destroy.left(settings, accounts | {TEST: narrow})
+
+    assert found == ("test: stack shop-test-hello", "test: log group /aws/lambda/shop-test-hello-HelloFunction")
 
 
 def test_nothing_is_left() -> None:

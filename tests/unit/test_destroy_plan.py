@@ -13,7 +13,7 @@ from lockstep.model import StackName
 from lockstep.names import branch_slug
 from lockstep.settings import Settings
 from lockstep.testing import PROD, SETTINGS, TEST, TOOLING, FakeAccountStacks, World, a_service, some_settings
-from tests.unit.standing import BUCKET, KEY, opened, publish, run, stand
+from tests.unit.standing import BUCKET, opened, publish, run, stand
 
 BOTH = some_settings().environments
 ALONE = some_settings(SETTINGS[: SETTINGS.rindex("[[environments]]")])
@@ -109,35 +109,33 @@ def test_a_service_in_the_only_environment() -> None:
 
 
 def test_everything_there_is() -> None:
-    """All goes in this order: services, accounts, images, roles, the key before its stack, and buckets last."""
+    """All goes in this order: services, each before its logs, accounts, images, roles, buckets, and the key last."""
     found = planned(everything(), Asked(everything=True))
 
     assert found == [
-        "test: log group /aws/lambda/shop-test-hello-HelloFunction",
         "test: stack shop-test-hello",
-        "test: log group /aws/lambda/shop-test-hello-world-HelloFunction",
+        "test: log group /aws/lambda/shop-test-hello-HelloFunction",
         "test: stack shop-test-hello-world",
-        f"test: log group /aws/lambda/{MAIN}-HelloFunction",
+        "test: log group /aws/lambda/shop-test-hello-world-HelloFunction",
         f"test: stack {MAIN}",
-        "test: log groups /aws/lambda/shop-test-*",
-        "prod: log group /aws/lambda/shop-prod-hello-HelloFunction",
+        f"test: log group /aws/lambda/{MAIN}-HelloFunction",
         "prod: stack shop-prod-hello",
-        "prod: log groups /aws/lambda/shop-prod-*",
+        "prod: log group /aws/lambda/shop-prod-hello-HelloFunction",
         "test: stack shop-account-test",
         "prod: stack shop-account-prod",
-        "tooling: repository with its images shop/hello-world/hellofunction",
         "tooling: repository with its images shop/hello/hellofunction",
         "tooling: stack shop-repository-hello-hellofunction",
+        "tooling: repository with its images shop/hello-world/hellofunction",
         "tooling: stack shop-repository-hello-world-hellofunction",
         "tooling: stack shop-deployer-test",
         "tooling: stack shop-deployer-prod",
         "tooling: stack shop-tooling-roles",
-        f"tooling: key {KEY}",
         "tooling: stack shop-tooling-resources",
         f"tooling: files {BUCKET}/*",
         f"tooling: bucket {BUCKET}",
         f"tooling: files shop-logs-{TOOLING}-eu-west-1/*",
         f"tooling: bucket shop-logs-{TOOLING}-eu-west-1",
+        "tooling: key 1",
     ]
 
 
@@ -146,9 +144,8 @@ def test_an_environment() -> None:
     found = planned(everything(), Asked(environment="prod"))
 
     assert found == [
-        "prod: log group /aws/lambda/shop-prod-hello-HelloFunction",
         "prod: stack shop-prod-hello",
-        "prod: log groups /aws/lambda/shop-prod-*",
+        "prod: log group /aws/lambda/shop-prod-hello-HelloFunction",
         "prod: stack shop-account-prod",
         f"tooling: files {BUCKET}/environments/{PROD}/*",
         "tooling: rights of prod",
@@ -161,12 +158,12 @@ def test_a_service() -> None:
     found = planned(everything(), Asked(service="hello"))
 
     assert found == [
-        "test: log group /aws/lambda/shop-test-hello-HelloFunction",
         "test: stack shop-test-hello",
-        f"test: log group /aws/lambda/{MAIN}-HelloFunction",
+        "test: log group /aws/lambda/shop-test-hello-HelloFunction",
         f"test: stack {MAIN}",
-        "prod: log group /aws/lambda/shop-prod-hello-HelloFunction",
+        f"test: log group /aws/lambda/{MAIN}-HelloFunction",
         "prod: stack shop-prod-hello",
+        "prod: log group /aws/lambda/shop-prod-hello-HelloFunction",
         "tooling: repository with its images shop/hello/hellofunction",
         "tooling: stack shop-repository-hello-hellofunction",
         f"tooling: files {BUCKET}/builds/hello/*",
@@ -187,8 +184,8 @@ def test_a_service_in_one_environment() -> None:
     found = planned(everything(), Asked(environment="prod", service="hello"))
 
     assert found == [
-        "prod: log group /aws/lambda/shop-prod-hello-HelloFunction",
         "prod: stack shop-prod-hello",
+        "prod: log group /aws/lambda/shop-prod-hello-HelloFunction",
     ]
 
 
@@ -199,7 +196,7 @@ def test_a_branch(asked: Asked) -> None:
     """A branch goes alone: the stack of its service stays, and so do the images."""
     found = planned(everything(), asked)
 
-    assert found == [f"test: log group /aws/lambda/{MAIN}-HelloFunction", f"test: stack {MAIN}"]
+    assert found == [f"test: stack {MAIN}", f"test: log group /aws/lambda/{MAIN}-HelloFunction"]
 
 
 def test_environments_of_like_names() -> None:
@@ -243,15 +240,6 @@ def test_logs_without_a_function() -> None:
     assert found == ["test: stack shop-test-hello"]
 
 
-def test_what_a_branch_left_behind() -> None:
-    """Logs of functions that are gone go with their environment."""
-    world = World(logs={TEST: {"/aws/lambda/shop-test-gone-Function"}})
-
-    found = planned(world, Asked(environment="test"))
-
-    assert found == ["test: log groups /aws/lambda/shop-test-*"]
-
-
 class Stale(FakeAccountStacks):
     """Stacks of an account whose list still has one that is gone."""
 
@@ -269,7 +257,7 @@ def test_a_stack_that_goes_meanwhile() -> None:
 
     found = destroy.plan(destroy.choose(settings, Asked(environment="test", service="hello")), settings, accounts)
 
-    assert [one.name for one in found] == ["/aws/lambda/shop-test-hello-HelloFunction", "shop-test-hello"]
+    assert [one.name for one in found] == ["shop-test-hello", "/aws/lambda/shop-test-hello-HelloFunction"]
 
 
 @pytest.mark.parametrize(
@@ -287,18 +275,3 @@ def test_nothing_is_there(asked: Asked) -> None:
     found = planned(World(), asked)
 
     assert found == []
-
-
-def test_half_of_tooling() -> None:
-    """Of a tooling account that was taken down in part, the rest is found."""
-    world = publish(World(), "hello")
-
-    found = planned(world, Asked(everything=True))
-
-    assert found == [
-        "tooling: repository with its images shop/hello/hellofunction",
-        f"tooling: files {BUCKET}/*",
-        f"tooling: bucket {BUCKET}",
-        f"tooling: files shop-logs-{TOOLING}-eu-west-1/*",
-        f"tooling: bucket shop-logs-{TOOLING}-eu-west-1",
-    ]

@@ -91,6 +91,33 @@ def test_whose_a_repository_is(stack: str, service: str, is_one: bool) -> None:
     assert found is is_one
 
 
+def test_what_a_repository_s_stack_holds() -> None:
+    """A repository's stack tells by its name which repository it holds."""
+    shop = some_names()
+
+    found = [shop.repository_of(shop.repository_stack(service, "Api")) for service in ("hello", "hello-world")]
+
+    assert found == [shop.repository("hello", "Api"), shop.repository("hello-world", "Api")]
+
+
+@pytest.mark.parametrize(
+    ("function", "stack"),
+    [
+        ("shop-test-hello-HelloFunction-1A2b3C", "shop-test-hello"),
+        ("shop-test-hello-world-HelloFunction-1A2b3C", "shop-test-hello-world"),
+        ("shop-test-hello-helloFunction-1a2b3c", "shop-test-hello"),
+        (f"shop-test-hello--{names.branch_slug('main')}-F-1A", f"shop-test-hello--{names.branch_slug('main')}"),
+        ("shop-test-cron", ""),
+        ("HelloFunction", ""),
+    ],
+)
+def test_the_stack_in_a_function_s_name(function: str, stack: str) -> None:
+    """A function's name tells its stack, whatever hyphens that has, by the logical id that comes after it."""
+    found = some_names().stack_of(function)
+
+    assert found == stack
+
+
 def test_logs() -> None:
     """A function logs below /aws/lambda, builds and deployments below /aws/codebuild."""
     shop = some_names()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Collection, Mapping
 
 import pytest
 
@@ -11,7 +12,7 @@ from lockstep.bootstrap import Planned
 from lockstep.errors import IdentityError, StackError
 from lockstep.model import Change, ResourceChange, StackName, StackPreview
 from lockstep.schemas import Schemas
-from lockstep.testing import PROD, TEST, TOOLING, World
+from lockstep.testing import PROD, SETTINGS, TEST, TOOLING, FakeRights, World
 from tests.unit.set_up import STACKS, TAGGED, admins, apply, preview, set_up, waiting
 from tests.unit.standing import KEY, stand
 
@@ -221,6 +222,74 @@ def test_rights_for_what_changes(action: str, needed: str, others: tuple[str, ..
     found = refusal(world, changed)
 
     assert found[1] == f"it may not: {needed}"
+
+
+OF_CLOUDFORMATION = (
+    "cloudformation:CreateChangeSet",
+    "cloudformation:DescribeChangeSet",
+    "cloudformation:DescribeStacks",
+    "cloudformation:ExecuteChangeSet",
+    "cloudformation:ListStackResources",
+)
+
+
+@pytest.mark.parametrize("text", [SETTINGS, TAGGED])
+def test_rights_for_the_stacks_themselves(text: str) -> None:
+    """Who may make every resource and no stack is refused too, be the stacks new or not, and nothing is changed."""
+    world = World() if text is SETTINGS else stand(World())
+    world.lacking[PROD] = OF_CLOUDFORMATION
+    planned = preview(world, text)
+    world.calls.clear()
+
+    found = refusal(world, planned)
+
+    assert found[1] == f"it may not: {', '.join(OF_CLOUDFORMATION)}"
+    assert world.calls == []
+
+
+def test_rights_are_asked_for_each_stack() -> None:
+    """Whether an administrator may change a stack is asked of that stack, whatever the end of its ARN will be."""
+    asked: dict[str, list[str]] = {}
+
+    class Asked(FakeRights):
+        def refused(self, wanted: Mapping[str, Collection[str]]) -> tuple[str, ...]:
+            asked.update({arn: list(actions) for arn, actions in wanted.items() if ":cloudformation:" in arn})
+            return ()
+
+    world = World()
+    opened = {a: dataclasses.replace(admin, rights=Asked(world, a)) for a, admin in admins(world).items()}
+    bootstrap.check_rights(preview(world), opened, KNOWLEDGE, "eu-west-1")
+
+    accounts = [TOOLING] * 5 + [TEST, PROD]
+    assert list(asked) == [
+        f"arn:aws:cloudformation:eu-west-1:{account}:stack/{stack}/*"
+        for account, stack in zip(accounts, STACKS, strict=True)
+    ]
+
+
+PROTECTED = SETTINGS + "protect = true\n"
+
+
+@pytest.mark.parametrize(("before", "after"), [(SETTINGS, PROTECTED), (PROTECTED, SETTINGS)])
+def test_rights_for_the_protection(before: str, after: str) -> None:
+    """Who may not protect a stack, or let it go, is refused where that is what is to change."""
+    world = World(lacking={PROD: ("cloudformation:UpdateTerminationProtection",)})
+    set_up(world, before)
+
+    found = refusal(world, preview(world, after))
+
+    assert found[1] == "it may not: cloudformation:UpdateTerminationProtection"
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_a_protection_that_stays(is_there: bool) -> None:
+    """Who may not protect a stack changes one whose protection stays, and makes one that has none."""
+    world = stand(World()) if is_there else World()
+    world.lacking[PROD] = ("cloudformation:UpdateTerminationProtection",)
+
+    bootstrap.check_rights(preview(world, TAGGED), admins(world), KNOWLEDGE, "eu-west-1")
+
+    assert [one.is_needed for one in preview(world, TAGGED)] == [True] * 7
 
 
 def test_rights_for_nothing() -> None:

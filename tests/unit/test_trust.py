@@ -78,7 +78,7 @@ def looked(caller: str, *accounts: str, world: World | None = None, settings: Se
     """Say what came of looking at the roles of some accounts, by default of all."""
     known = settings or some_settings()
     identity = FakeIdentity(world or World(), known, caller)
-    tried = trust.look(known, identity, accounts or (TOOLING, TEST, PROD))
+    tried = trust.look(known, [(identity, accounts or (TOOLING, TEST, PROD))])
     return [
         f"{trust.short(one.who)} {'may not' if one.refusal else 'may'} be {trust.short(one.role)}"
         + ("" if one.is_right else ": wrong")
@@ -110,6 +110,30 @@ def test_looking_as_a_developer() -> None:
         "shop-developer may be shop-status-prod",
         "shop-developer may not be shop-execution-prod",
     ]
+
+
+def test_looking_as_who_becomes_a_developer() -> None:
+    """Who may become a developer tries every role, and as that developer all that a developer may."""
+    found = looked(f"arn:aws:iam::{TOOLING}:user/developer")
+
+    as_developer = looked(session(TOOLING, "shop-developer"))
+    mine = [line for line in found if line.startswith("developer ")]
+    assert "developer may be shop-developer" in mine
+    assert len(mine) == len(EVERY_ROLE)
+    assert [line for line in found if line not in mine] == as_developer
+
+
+def test_looking_at_nothing_twice() -> None:
+    """What two identities can become is looked at once, and so is what one is asked to look at twice."""
+    known, world = some_settings(), World()
+    developer = FakeIdentity(world, known, session(TOOLING, "shop-developer"))
+    somebody = FakeIdentity(world, known, f"arn:aws:iam::{TOOLING}:user/developer")
+
+    tried = list(trust.look(known, [(developer, {TOOLING}), (somebody, {TOOLING}), (developer, {TOOLING})]))
+
+    pairs = [(trust.short(one.who), trust.short(one.role)) for one in tried]
+    assert len(set(pairs)) == len(pairs)
+    assert {who for who, _ in pairs} == {"developer", "shop-developer", "shop-deployer-test"}
 
 
 def test_looking_at_some_accounts() -> None:
