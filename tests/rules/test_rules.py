@@ -31,7 +31,7 @@ ROOMS: dict[str, set[str]] = {
     "permissions": {"ports", "making", "transform", "template", "needs", "grants", "intrinsics", "policy"},
     "account_stacks": {"ports", "settings", "template", "grants"},
     "bootstrap": {"ports", "account_ports", "account_stacks", "template", "needs", "intrinsics"},
-    "destroy": {"ports", "account_ports", "account_stacks", "settings"},
+    "destroy": {"ports", "account_ports", "settings"},
     "checks": {"ports", "account_ports", "account_stacks", "settings", "access", "plan", "trust"},
     "trust": {"account_ports", "settings", "policy"},
     "access": {"account_stacks", "template", "intrinsics", "policy"},
