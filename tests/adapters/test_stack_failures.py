@@ -159,14 +159,19 @@ def test_a_deletion_that_fails(cfn: CloudFormation) -> None:
     )
 
 
-def test_a_new_stack_whose_change_set_fails(cfn: CloudFormation) -> None:
-    """A new stack that CloudFormation cannot plan is an error in its words; what was to hold it is taken away."""
-    stacks, stub = cfn
+def unplanned(stub: Stubber) -> None:
+    """Have a new stack be planned in vain, and what was to hold it be looked at."""
     absent(stub)
     planned(stub, "CREATE", "FAILED", reason="Unresolved resource dependencies [X]")
     stub.add_response("delete_change_set", {}, BY_SET)
     seen(stub, "REVIEW_IN_PROGRESS", BY_ID)
     described(stub, "REVIEW_IN_PROGRESS", BY_ID)
+
+
+def test_a_new_stack_whose_change_set_fails(cfn: CloudFormation) -> None:
+    """A new stack that CloudFormation cannot plan is an error in its words; what was to hold it is taken away."""
+    stacks, stub = cfn
+    unplanned(stub)
     stub.add_response("delete_stack", {}, BY_ID)
     described(stub, "DELETE_COMPLETE", BY_ID)
 
@@ -181,11 +186,7 @@ def test_a_new_stack_whose_change_set_fails(cfn: CloudFormation) -> None:
 def test_an_empty_stack_that_cannot_be_taken_away(cfn: CloudFormation) -> None:
     """Where what was to hold a new stack cannot be taken away, the error is still why it was not planned."""
     stacks, stub = cfn
-    absent(stub)
-    planned(stub, "CREATE", "FAILED", reason="Unresolved resource dependencies [X]")
-    stub.add_response("delete_change_set", {}, BY_SET)
-    seen(stub, "REVIEW_IN_PROGRESS", BY_ID)
-    described(stub, "REVIEW_IN_PROGRESS", BY_ID)
+    unplanned(stub)
     stub.add_client_error("delete_stack", "AccessDenied", "User: A is not authorized")
 
     with pytest.raises(StackError) as caught:
