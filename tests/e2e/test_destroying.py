@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lockstep.model import AccountId
-from lockstep.names import Names
+from lockstep.names import RELEASE_TAG, Names
 from tests.e2e.conftest import PROD, REGION, TEST, TOOLING
 
 if TYPE_CHECKING:
@@ -75,12 +75,14 @@ def test_a_service_is_destroyed_in_one_environment(expendable: Place) -> None:
 
 
 def test_a_branch_is_destroyed(place: Place) -> None:
-    """The stacks of a feature branch go, in every environment, and no other stack does."""
+    """The stack of a feature branch goes; another branch's stays, and so does one that has only such a name."""
     stack = NAMES.service_stack("test", "hello", "feature/login")
     other = NAMES.service_stack("test", "hello", "feature-login")
-    cloudformation = place.client("cloudformation", TEST)
-    for name in (stack, other):
-        cloudformation.create_stack(StackName=name, TemplateBody=NOTHING)
+    foreign = NAMES.service_stack("prod", "hello", "feature/login")
+    tags = [{"Key": RELEASE_TAG, "Value": "0" * 64}]
+    for account, name, some in ((TEST, stack, tags), (TEST, other, tags), (PROD, foreign, [])):
+        cloudformation = place.client("cloudformation", account)
+        cloudformation.create_stack(StackName=name, TemplateBody=NOTHING, Tags=some)
         cloudformation.get_waiter("stack_create_complete").wait(StackName=name, WaiterConfig={"Delay": 1})
     before = place.accounts()
 
@@ -90,4 +92,5 @@ def test_a_branch_is_destroyed(place: Place) -> None:
     assert ran.status == 0, ran.stderr
     assert set(before[TEST]) - set(after[TEST]) == {stack}
     assert after[PROD] == before[PROD]
-    cloudformation.delete_stack(StackName=other)
+    for account, name in ((TEST, other), (PROD, foreign)):
+        place.client("cloudformation", account).delete_stack(StackName=name)
