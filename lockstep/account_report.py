@@ -16,18 +16,18 @@ from lockstep.permissions import Fit
 from lockstep.report import Lines, table
 from lockstep.trust import Tried
 
-_MARKS = {"add": "+", "modify": "~", "replace": "!", "remove": "-"}
+_MARKS = {"add": "+", "modify": "~", "replace": "!", "may_replace": "?", "remove": "-"}
 
 
 def plan_lines(planned: tuple[Planned, ...]) -> Lines:
-    """Say for each stack what applying it will do, resource by resource; `!` is a resource that is made anew."""
+    """Say for each stack what applying it will do, resource by resource; `!` is made anew, `?` perhaps."""
     lines = ["Plan for bootstrap, in this order:"]
     for one in planned:
         step = one.step
         lines.append(f"  {step.where} ({step.account}): {step.stack} {_change(one)}, from infra/{step.template}")
         for change in one.shown.resources if one.shown else ():
             properties = f": {', '.join(change.properties)}" if change.properties else ""
-            lines.append(f"    {_MARKS.get(change.action, '?')} {change.logical_id} {change.kind}{properties}")
+            lines.append(f"    {_MARKS[change.action]} {change.logical_id} {change.kind}{properties}")
         if one.shown and one.shown.protection is not None:
             mark = _MARKS["add" if one.shown.change is Change.CREATE else "modify"]
             lines.append(f"    {mark} termination protection: {'on' if one.shown.protection else 'off'}")

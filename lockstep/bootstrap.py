@@ -27,6 +27,7 @@ Opened = Mapping[AccountId, Administrator]
 _OPERATIONS = {
     "add": ("create", "read"),
     "modify": ("read", "update"),
+    "may_replace": ("read", "update"),
     "replace": ("create", "delete", "read"),
 }
 # What changing a stack takes, beside what is in it.

@@ -162,11 +162,15 @@ def standing(names: Names, tooling: Administrator) -> dict[StackName, StackState
 def _ours(
     is_meant: Callable[[str], bool], names: Names, administrator: Administrator
 ) -> Iterator[tuple[StackName, StackState]]:
-    """Yield the stacks whose names are meant and that Lockstep made, or that hold nothing."""
+    """Yield the stacks whose names are meant and that Lockstep made, or that hold nothing and do not say whose."""
     for stack in administrator.stacks.names():
         state = administrator.stacks.describe(stack) if is_meant(stack) else None
-        if state is not None and (state.is_hollow or _is_ours(stack, state, names)):
+        if state is not None and (_is_ours(stack, state, names) or _is_nobodys(state)):
             yield stack, state
+
+
+def _is_nobodys(state: StackState) -> bool:
+    return state.is_hollow and not state.tags and not state.parameters
 
 
 def _is_ours(stack: StackName, state: StackState, names: Names) -> bool:
@@ -205,15 +209,21 @@ def _services(scope: Scope, environment: Environment, names: Names, administrato
 def _logs_of_the_gone(
     scope: Scope, environment: Environment, names: Names, administrator: Administrator
 ) -> Iterator[str]:
-    """Yield the log groups of functions that are not there any more."""
-    begin, is_part = names.service_stack(environment.name, ""), bool(scope.service or scope.branch)
+    """Yield the log groups of functions that are not there any more, by the stack's name in theirs."""
+    begin = names.service_stack(environment.name, "")
     there = administrator.functions.names(begin)
     for group in administrator.logs.names(names.function_log(begin)):
         function = group.removeprefix(names.function_log(""))
-        stack = names.stack_of(function)
-        is_meant = not is_part or names.is_service_stack(stack, environment.name, scope.service, scope.branch)
-        if is_meant and function not in there:
+        stack = StackName(names.stack_of(function))
+        is_meant = names.is_service_stack(stack, environment.name, scope.service, scope.branch)
+        if is_meant and function not in there and not _is_foreign(stack, names, administrator):
             yield group
+
+
+def _is_foreign(stack: StackName, names: Names, administrator: Administrator) -> bool:
+    """Is there a stack of that name, which somebody else made?"""
+    state = administrator.stacks.describe(stack)
+    return state is not None and not _is_ours(stack, state, names)
 
 
 def _account(environment: Environment, names: Names, opened: Opened) -> Iterator[Removal]:

@@ -20,7 +20,7 @@ UNKNOWN = "*"
 Properties = Mapping[str, Any]
 _VARIABLE = re.compile(r"\$\{(!?)([^}]*)\}")
 # What a resource is known by: the property that may name it, and its ARN. Where no property does, CloudFormation
-# generates the name: the stack's, the logical id, a random end.
+# generates the name: mostly the stack's, then the logical id, a random end.
 _NAMED: dict[str, tuple[str, str]] = {
     "AWS::CloudWatch::Alarm": ("AlarmName", "cloudwatch:{region}:{account}:alarm:{name}"),
     "AWS::DynamoDB::Table": ("TableName", "dynamodb:{region}:{account}:table/{name}"),
@@ -47,6 +47,8 @@ _REF_IS_ARN = frozenset(
 _HAS_PATH = frozenset({"AWS::IAM::ManagedPolicy", "AWS::IAM::Role"})
 # Types whose names take no capital letters, so those that CloudFormation generates have none.
 _SMALL = frozenset({"AWS::ECR::Repository", "AWS::S3::Bucket"})
+# Types whose generated names have no stack's before the logical id, as stacks show that were made with them.
+_WITHOUT_STACK = frozenset({"AWS::StepFunctions::StateMachine"})
 # A parameter of such a type holds the name of a value, which is looked up when the stack is made.
 _LOOKED_UP = "AWS::SSM::Parameter::Value"
 # What a template that CloudFormation refuses can end in, here where nothing is refused.
@@ -101,7 +103,7 @@ def physical_name(kind: str, logical_id: str, properties: Properties, stack: str
 
 def generated_name(kind: str, logical_id: str, stack: str) -> str:
     """Return the name that CloudFormation gives a resource which has none of its own, a `*` at its end."""
-    name = f"{stack}-{logical_id}-{UNKNOWN}"
+    name = f"{logical_id}-{UNKNOWN}" if kind in _WITHOUT_STACK else f"{stack}-{logical_id}-{UNKNOWN}"
     return name.lower() if kind in _SMALL else name
 
 

@@ -241,7 +241,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class ResourceChange:
-    """What happens to one resource of a stack: `action` is add, modify, replace or remove."""
+    """What happens to one resource of a stack: `action` is add, modify, replace, may_replace or remove."""
 
     action: str
     logical_id: str

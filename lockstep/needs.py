@@ -114,14 +114,16 @@ def of_resource(
 ) -> tuple[Need, ...]:
     """Return what CloudFormation needs for some operations on one resource; nothing where no schema says it."""
     handlers = knowledge.handlers(kind)
-    own = optional.own_service(handlers, kind)
+    own, noun = optional.own_service(handlers, kind), kind.rpartition("::")[2]
     found: list[Need] = []
     done = {action for operation in operations for action in handlers.get(operation, ())}
+    # Schemas list it for a creation as well, which makes the thing and does not update it.
+    idle = set() if "update" in operations else {a for a in done if re.fullmatch(rf"\w+:Update(?i:{noun})", a)}
     for action in dict.fromkeys(a for operation in (*operations, "tag") for a in handlers.get(operation, ())):
         forms = knowledge.arn_forms(action)
         # Schemas also name what IAM does not know, such as s3:REST.PUT.OBJECT.
         if forms is not None:
-            certain = action in done and optional.is_certain(action, handlers, kind, properties)
+            certain = action in done - idle and optional.is_certain(action, handlers, kind, properties)
             perhaps = not certain and optional.is_possible(action, handlers, kind, properties)
             context = _context(action, own, kind, properties, stack)
             for arn, guessed in _resources(action, forms, kind, logical_id, properties, stack):
@@ -198,6 +200,8 @@ def _named(
     if name.startswith("arn:"):
         return name, True
     path = str(properties.get("Path", "")).strip("/") if kind.startswith("AWS::IAM::") else ""
+    # An alias' name begins as its ARN's last part does.
+    name = name.removeprefix(starts[form].rpartition(":")[2])
     last = "/".join(part for part in (path, name.removeprefix("/")) if part)
     arn = starts[form] + (last if starts[form].endswith("/") else name)
     return arn, is_known is None or name.startswith(UNKNOWN)

@@ -113,8 +113,11 @@ COMES_WITH: dict[str, str] = {
     "iam:PassRole": "Role|.*Role(Arn|ARN)|Credentials(Arn)?",
     "s3:GetObject(Version)?": "(S3)?Bucket",
 }
-# Of those, what is asked of whoever makes the resource, and of nobody else: another way to allow it there is not.
-_IN_ANY_CASE = ("iam:PassRole", "s3:GetObject(Version)?")
+# Of those, what whoever makes the resource has to be allowed by its own policies. A key's policy can do without them; a
+# bucket's can too, but only in the bucket's account, and packages are in tooling.
+_IN_ANY_CASE = re.compile("iam:PassRole|s3:GetObject(Version)?")
+# What is asked only where a tag goes away; and what of a bucket's tags is asked of some and not of all.
+_IN_DOUBT = re.compile(r"(?i)[\w-]+:untag\w*|s3:(TagResource|ListTagsForResource)")
 _VERBS = "Create|Register|Put|Add|Get|List|Describe|Update|Modify|Set|Delete|Deregister|Remove"
 # Whose keys are anybody's words: they say nothing of the resource.
 _FREE = re.compile(
@@ -134,16 +137,17 @@ def is_certain(action: str, handlers: Mapping[str, tuple[str, ...]], kind: str, 
         if re.fullmatch(pattern, action):
             return any(_is_set(value) for value in find(properties, wanted))
     if is_own(action, handlers, kind):
-        return is_known(kind) or _is_the_work(action, handlers, kind)
-    is_sure = any(re.fullmatch(pattern, action) for pattern in _IN_ANY_CASE)
-    return is_sure and _comes_along(action, properties)
+        return not _IN_DOUBT.fullmatch(action) and (is_known(kind) or _is_the_work(action, handlers, kind))
+    return bool(_IN_ANY_CASE.fullmatch(action)) and _comes_along(action, properties)
 
 
 def is_possible(action: str, handlers: Mapping[str, tuple[str, ...]], kind: str, properties: Properties) -> bool:
     """May a resource with such properties take an action, though nobody can tell for certain?"""
     if any(re.fullmatch(pattern, action) for pattern in _ONLY_WITH.get(kind, {})):
         return False
-    return not is_known(kind) if is_own(action, handlers, kind) else _comes_along(action, properties)
+    if is_own(action, handlers, kind):
+        return not is_known(kind) or bool(_IN_DOUBT.fullmatch(action))
+    return _comes_along(action, properties)
 
 
 def is_own(action: str, handlers: Mapping[str, tuple[str, ...]], kind: str) -> bool:

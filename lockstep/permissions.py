@@ -17,6 +17,9 @@ from lockstep.policy import Document, Identity, Request
 from lockstep.ports import Policies, Say, Store
 from lockstep.template import Template
 
+# What making a stack takes, and taking it back where that fails.
+_CREATING = ("create", "read", "delete")
+
 
 @dataclass(frozen=True)
 class Fit:
@@ -107,7 +110,9 @@ def check(steps: Plan, store: Store, policies: Policies, knowledge: Knowledge, n
         except ConfigError as error:
             say(f"{step.service}: whether its rights are there was not looked at: {error.answer}")
             continue
-        refused = missing(execution, needs.of_template(plain, _with_lists(stack, plain), knowledge, names.tooling))
+        operations = _CREATING if step.change is Change.CREATE else needs.OPERATIONS
+        found = needs.of_template(plain, _with_lists(stack, plain), knowledge, names.tooling, operations)
+        refused = missing(execution, found)
         if refused:
             actions = ", ".join(dict.fromkeys(need.action for need in refused))
             raise IdentityError(

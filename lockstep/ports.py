@@ -120,7 +120,7 @@ class Packager(Protocol):
 
 
 # A stack that holds nothing: its creation was never begun, or it failed and was rolled back.
-HOLLOW = frozenset({"REVIEW_IN_PROGRESS", "ROLLBACK_COMPLETE"})
+_HOLLOW = frozenset({"REVIEW_IN_PROGRESS", "ROLLBACK_COMPLETE"})
 
 
 @dataclass(frozen=True)
@@ -138,7 +138,7 @@ class StackState:
     @property
     def is_hollow(self) -> bool:
         """Does it hold nothing?"""
-        return self.status in HOLLOW
+        return self.status in _HOLLOW
 
 
 @dataclass(frozen=True)

@@ -50,12 +50,32 @@ class Schemas:
         The operations are create, read, update, delete, list, and tag for what tags a resource at any time.
         https://docs.aws.amazon.com/cloudformation-cli/latest/userguide/resource-type-schema.html
         """
-        if kind not in self._index:
-            return {}
-        schema = json.loads((self.folder / _SCHEMAS / f"{self._index[kind]}.json").read_text(encoding="utf-8"))
+        schema = self._schema(kind)
         handlers = {**(schema.get("handlers") or {}), "tag": schema.get("tagging") or {}}
         taken = {operation: tuple(handler.get("permissions", ())) for operation, handler in handlers.items()}
         return {operation: actions for operation, actions in taken.items() if actions}
+
+    def recreating(self, kind: str) -> dict[str, str] | None:
+        """Return which properties of a resource type make it anew when they change, Always or Conditionally.
+
+        None for a type without a schema. Of a property in which only a part does, nobody can tell by the whole.
+        """
+        schema = self._schema(kind)
+        if not schema:
+            return None
+        always, perhaps = (
+            [path.removeprefix("/properties/") for path in schema.get(key) or ()]
+            for key in ("createOnlyProperties", "conditionalCreateOnlyProperties")
+        )
+        said = {path.partition("/")[0]: "Conditionally" for path in (*perhaps, *always)}
+        return said | {path: "Always" for path in always if "/" not in path}
+
+    def _schema(self, kind: str) -> dict[str, Any]:
+        if kind not in self._index:
+            return {}
+        file = self.folder / _SCHEMAS / f"{self._index[kind]}.json"
+        found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        return found
 
     def arn_forms(self, action: str) -> tuple[str, ...] | None:
         """Return what the ARNs of an action's resources look like, each up to a name that is `.*`.

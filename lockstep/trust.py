@@ -47,23 +47,29 @@ def expected(settings: Settings, caller: str) -> dict[str, bool]:
 
 def look(settings: Settings, starts: Iterable[tuple[Identity, Collection[str]]]) -> Iterator[Tried]:
     """Try the roles of some accounts as each identity, and then as whoever of the tasks it becomes; nothing twice."""
-    seen: set[tuple[str, str]] = set()
+    refusals: dict[tuple[str, str], str] = {}
     for identity, accounts in starts:
-        yield from _look(settings, identity, accounts, seen)
+        yield from _look(settings, identity, accounts, refusals, set())
 
 
 def _look(
-    settings: Settings, identity: Identity, accounts: Collection[str], seen: set[tuple[str, str]]
+    settings: Settings,
+    identity: Identity,
+    accounts: Collection[str],
+    refusals: dict[tuple[str, str], str],
+    became: set[str],
 ) -> Iterator[Tried]:
     names, me = settings.names, policy.role_of(identity.caller)
     followed = {names.developer_role, *(names.deployer_role(target.name) for target in settings.targets)}
     for role, hoped in expected(settings, identity.caller).items():
-        if role.split(":")[4] in accounts and (me, role) not in seen:
-            seen.add((me, role))
-            refusal = identity.refusal(role, hoped=hoped)
-            yield Tried(identity.caller, role, hoped, refusal)
-            if not refusal and role in followed:
-                yield from _look(settings, identity.become(role), accounts, seen)
+        if role.split(":")[4] not in accounts:
+            continue
+        if (me, role) not in refusals:
+            refusals[me, role] = identity.refusal(role, hoped=hoped)
+            yield Tried(identity.caller, role, hoped, refusals[me, role])
+        if not refusals[me, role] and role in followed - became:
+            became.add(role)
+            yield from _look(settings, identity.become(role), accounts, refusals, became)
 
 
 def short(arn: str) -> str:

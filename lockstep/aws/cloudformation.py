@@ -17,9 +17,6 @@ from lockstep.ports import StackContent, StackState
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
 
-# A stack that holds nothing: its creation was never begun, or it failed and was rolled back.
-HOLLOW = frozenset({"REVIEW_IN_PROGRESS", "ROLLBACK_COMPLETE"})
-
 
 @dataclass(frozen=True)
 class Stacks:
@@ -69,7 +66,7 @@ class Stacks:
 
     def compare(self, stack: StackName, state: StackState | None, wanted: StackContent) -> tuple[str, ...]:
         """Say the same of a stack that was looked at already."""
-        if state is None or state.status in HOLLOW:
+        if state is None or state.is_hollow:
             return ("missing",)
         parts = {
             "template": templates.read(self.template(stack), stack) != templates.read(wanted.template, stack),

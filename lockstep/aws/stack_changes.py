@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError, WaiterError
 
 from lockstep import canonical, intrinsics
 from lockstep import template as templates
-from lockstep.aws.cloudformation import HOLLOW, Stacks
+from lockstep.aws.cloudformation import Stacks
 from lockstep.aws.session import answers, code_of
 from lockstep.errors import BusyError, DeployError, LockstepError, StackError
 from lockstep.intrinsics import Stack
@@ -47,6 +47,7 @@ _TAKEN = ("can not be updated", "already exists")
 _Waiter = Literal["stack_create_complete", "stack_update_complete", "stack_delete_complete"]
 _EMPTY = ("didn't contain changes", "No updates are to be performed")
 _ACTIONS = {"Add": "add", "Modify": "modify", "Remove": "remove"}
+_REPLACING = {"True": "replace", "Conditional": "may_replace"}
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ class AccountStacks(Stacks):
     def buckets(self, stack: StackName) -> tuple[str, ...]:
         """Return the buckets that go with a stack; those that its template keeps are not among them."""
         state = self.describe(stack)
-        if state is None or state.status in HOLLOW:
+        if state is None or state.is_hollow:
             return ()
         resources = templates.read(self.template(stack), stack)["Resources"]
         # https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-attribute-deletionpolicy.html
@@ -154,7 +155,7 @@ class AccountStacks(Stacks):
 
     def _create(self, stack: StackName, wanted: StackContent, tried: str) -> None:
         before = self._ready(stack, tried)
-        if before is not None and before.status not in HOLLOW:
+        if before is not None and not before.is_hollow:
             raise BusyError(tried, "somebody else made it meanwhile", "repeat")
         if before is not None:
             self.delete(stack)
@@ -219,7 +220,7 @@ class AccountStacks(Stacks):
         status = ""
         for number in self._looks():
             state = self.describe(stack)
-            if state is None or state.status in HOLLOW or not state.status.endswith("_IN_PROGRESS"):
+            if state is None or state.is_hollow or not state.status.endswith("_IN_PROGRESS"):
                 return state
             status = state.status
             if not number:
@@ -271,10 +272,10 @@ class AccountStacks(Stacks):
 
 
 def _change(told: ResourceChangeTypeDef) -> ResourceChange:
-    """Return one change as people are shown it; what AWS is not sure of, such as Dynamic, counts as a replacement."""
-    action = _ACTIONS.get(told["Action"], "replace")
-    if action == "modify" and told.get("Replacement") in {"True", "Conditional"}:
-        action = "replace"
+    """Return one change as people are shown it; of what AWS is not sure, such as Dynamic, it may be a replacement."""
+    action = _ACTIONS.get(told["Action"], "may_replace")
+    if action == "modify":
+        action = _REPLACING.get(told.get("Replacement", ""), action)
     targets = (detail.get("Target", {}) for detail in told.get("Details", []))
     names = (target.get("Name") or target.get("Attribute", "") for target in targets)
     properties = tuple(dict.fromkeys(name for name in names if name))

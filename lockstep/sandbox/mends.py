@@ -14,13 +14,12 @@ import base64
 import hashlib
 import re
 from contextlib import nullcontext
-from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from lockstep.sandbox import mended_execution, mended_policies, mended_trail, seams
+from lockstep.sandbox import mended_changes, mended_execution, mended_policies, mended_trail, seams
 
 _IMAGE = re.compile(r"(?:127\.0\.0\.1|localhost):(\d+)/([^@:]+)(?::([^@]+))?(?:@(.+))?")
 _NO_IMAGE = "Source image {} does not exist. Provide a valid source image."
@@ -60,9 +59,12 @@ def apply(schemas: Path) -> None:
         for module, names in seams.USED.items():
             for name in names:
                 seams.used(module, name)
-        for mend in (*MENDS, partial(mended_execution.execution_roles_are_limits, schemas)):
-            mending = getattr(mend, "__name__", "execution_roles_are_limits")
+        for mend in MENDS:
+            mending = mend.__name__
             mend()
+        for mend_by in MENDS_BY_SCHEMAS:
+            mending = mend_by.__name__
+            mend_by(schemas)
     except (AttributeError, ImportError, KeyError) as gone:
         fits_not = f"the mend '{mending}' does not fit ministack {version('ministack')}"
         raise MendError(f"{fits_not}: {gone}") from gone
@@ -292,4 +294,8 @@ MENDS = (
     images_must_exist,
     apis_of_other_accounts,
     mended_trail.trail_names_call_and_caller,
+)
+MENDS_BY_SCHEMAS = (
+    mended_execution.execution_roles_are_limits,
+    mended_changes.change_sets_know_what_is_made_anew,
 )

@@ -101,3 +101,24 @@ def test_cfn_lint_without_its_data(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         schemas.installed()
 
     assert str(caught.value) == MISSING
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        ("AWS::KMS::Key", {}),
+        ("AWS::KMS::Alias", {"AliasName": "Always"}),
+        ("AWS::ECR::Repository", {"RepositoryName": "Always", "EncryptionConfiguration": "Always"}),
+        ("AWS::Custom::Thing", None),
+    ],
+)
+def test_what_makes_a_resource_anew(known: Schemas, kind: str, expected: dict[str, str] | None) -> None:
+    """Of a resource type it is known which properties make it anew when they change."""
+    assert known.recreating(kind) == expected
+
+
+def test_what_may_make_a_resource_anew(known: Schemas) -> None:
+    """A property that makes a resource anew in some cases, or of which a part does, may make it anew."""
+    found = known.recreating("AWS::RDS::DBInstance") or {}
+
+    assert (found["DBName"], found["MultiAZ"]) == ("Always", "Conditionally")

@@ -104,8 +104,8 @@ CHANGES: list[tuple[dict[str, Any], tuple[str, tuple[str, ...]]]] = [
     ({"Action": "Remove"}, ("remove", ())),
     ({"Replacement": "False"}, ("modify", ())),
     ({"Replacement": "True"}, ("replace", ())),
-    ({"Replacement": "Conditional"}, ("replace", ())),
-    ({"Action": "Dynamic"}, ("replace", ())),
+    ({"Replacement": "Conditional"}, ("may_replace", ())),
+    ({"Action": "Dynamic"}, ("may_replace", ())),
     (
         {
             "Details": [

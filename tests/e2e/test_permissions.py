@@ -28,7 +28,6 @@ CERTAIN = (
     "DescribeTable",
     "ListTagsOfResource",
     "TagResource",
-    "UntagResource",
     "UpdateTable",
 )
 

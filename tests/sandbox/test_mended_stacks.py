@@ -5,11 +5,24 @@
 from __future__ import annotations
 
 import http.client
+import json
 from typing import Any
 
 import pytest
 
-from tests.sandbox.conftest import FOR_STACKS, REGION, TEST, TOOLING, Keys, Server, allow, message, outcome, policy
+from tests.sandbox.conftest import (
+    FOR_STACKS,
+    REGION,
+    TEST,
+    TOOLING,
+    Keys,
+    Server,
+    allow,
+    message,
+    outcome,
+    policy,
+    until,
+)
 
 ABSENT = f"sha256:{'0' * 64}"
 PULL = ["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
@@ -193,3 +206,34 @@ def test_upstream_still_lacks_boundaries_of_roles_in_stacks(unmended: Server) ->
     found = boundary_of_role_in_stack(unmended)
 
     assert found == "none"
+
+
+def replacements(server: Server) -> dict[str, str]:
+    """Deploy a key and its alias, plan another description and another name; return what is said to be made anew."""
+
+    def resources(word: str) -> dict[str, Any]:
+        key = {"Type": "AWS::KMS::Key", "Properties": {"Description": word}}
+        properties = {"AliasName": f"alias/{word}", "TargetKeyId": {"Ref": "Key"}}
+        return {"Key": key, "Alias": {"Type": "AWS::KMS::Alias", "Properties": properties}}
+
+    server.deploy(Keys(TEST), "keys", resources("old"))
+    client = server.client("cloudformation", TEST)
+    named = {"StackName": "keys", "ChangeSetName": "another"}
+    client.create_change_set(**named, TemplateBody=json.dumps({"Resources": resources("new")}))
+    until(lambda: client.describe_change_set(**named)["Status"] == "CREATE_COMPLETE", "change set")
+    changes = [one["ResourceChange"] for one in client.describe_change_set(**named)["Changes"]]
+    return {one["LogicalResourceId"]: one["Replacement"] for one in changes}
+
+
+def test_what_is_made_anew(mended: Server) -> None:
+    """A change set says that a key with another description stays, and that an alias with another name does not."""
+    found = replacements(mended)
+
+    assert found == {"Alias": "True", "Key": "False"}
+
+
+def test_upstream_still_lacks_what_is_made_anew(unmended: Server) -> None:
+    """Once this fails, upstream has it: delete the mend `change_sets_know_what_is_made_anew`."""
+    found = replacements(unmended)
+
+    assert found["Key"] == "Conditional"

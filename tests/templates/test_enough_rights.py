@@ -23,7 +23,7 @@ STACK = Stack("shop-test-orders", TEST, "eu-west-1")
 EVERYTHING: Document = {"Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
 HERE = "${AWS::Region}:${AWS::AccountId}"
 QUEUE = """[sqs:CreateQueue, sqs:DeleteQueue, sqs:GetQueueAttributes, sqs:GetQueueUrl, sqs:ListQueueTags,
-  sqs:SetQueueAttributes, sqs:TagQueue, sqs:UntagQueue]"""
+  sqs:SetQueueAttributes, sqs:TagQueue]"""
 ROLE = """
   Role:
     Type: AWS::IAM::Role
@@ -70,8 +70,7 @@ SERVICES: dict[str, tuple[str, str]] = {
         """
 Execution:
   - Action: [s3:CreateBucket, s3:DeleteBucket, s3:ListBucket, s3:PutBucketTagging, s3:GetBucketTagging,
-      s3:DeleteBucketPolicy, s3:GetBucketPolicy, s3:PutBucketPolicy, s3:ListTagsForResource, s3:TagResource,
-      s3:UntagResource, s3:GetBucketLocation]
+      s3:DeleteBucketPolicy, s3:GetBucketPolicy, s3:PutBucketPolicy, s3:GetBucketLocation]
     Resource: arn:${AWS::Partition}:s3:::${AWS::StackName}-*
 """,
     ),

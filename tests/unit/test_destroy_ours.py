@@ -47,6 +47,19 @@ def test_a_stack_that_holds_nothing(status: str) -> None:
     assert planned(world, Asked(service="hello")) == ["test: stack shop-test-hello"]
 
 
+@pytest.mark.parametrize("status", ["REVIEW_IN_PROGRESS", "ROLLBACK_COMPLETE"])
+@pytest.mark.parametrize(("account", "stack"), [(TEST, "shop-test-network"), (TOOLING, "shop-deployer-bot")])
+def test_a_stack_of_somebody_that_holds_nothing(account: AccountId, stack: str, status: str) -> None:
+    """A stack that holds nothing stays where its tags or its parameters say that somebody else began it."""
+    for state in (
+        StackState(status, {"owner": "somebody"}, {}),
+        StackState(status, {}, {}, parameters={"Project": "store"}),
+    ):
+        world = World(stacks={(account, StackName(stack)): state})
+
+        assert planned(world, EVERYTHING) == []
+
+
 def test_a_bucket_of_a_service() -> None:
     """Files in a bucket that goes with its service's stack are to be taken down before it, and are shown."""
     world = World()
@@ -127,15 +140,24 @@ def test_a_repository_that_is_gone_already() -> None:
 
 
 def test_logs_of_functions() -> None:
-    """The logs of functions that are gone go with their environment; those of others that are there stay."""
+    """The logs of functions that are gone go with their environment; those without a stack's name in theirs stay."""
     names = ("shop-test-gone-F", "shop-test-cron", "shop-test2-gone-F", "other")
     world = World(logs={TEST: {LOG + name for name in names}})
     run_foreign(world, TEST, "shop-test-network")
 
-    assert planned(world, OF_TEST) == [
-        f"test: log group {LOG}shop-test-cron",
-        f"test: log group {LOG}shop-test-gone-F",
-    ]
+    assert planned(world, OF_TEST) == [f"test: log group {LOG}shop-test-gone-F"]
+
+
+def test_the_log_of_a_function_that_somebody_removed() -> None:
+    """The log of a function that is gone stays where a stack is there by its name and is not ours."""
+    world = World(logs={TEST: {f"{LOG}shop-test-network-Audit-1A", f"{LOG}shop-test-hello-Audit-1A"}})
+    run_foreign(world, TEST, "shop-test-network")
+    run(world, TEST, "shop-test-hello")
+
+    found = planned(world, OF_TEST)
+
+    assert f"test: log group {LOG}shop-test-hello-Audit-1A" in found
+    assert f"test: log group {LOG}shop-test-network-Audit-1A" not in found
 
 
 @pytest.mark.parametrize(

@@ -354,7 +354,6 @@ def test_a_table() -> None:
             "DeleteTable",
             "ListTagsOfResource",
             "TagResource",
-            "UntagResource",
         )
     }
     assert {name for name in full - plain if name.startswith("dynamodb:")} == {
@@ -367,6 +366,37 @@ def test_a_table() -> None:
     assert {need.resource for need in of("AWS::DynamoDB::Table") if need.action == "dynamodb:PutItem"} == {
         f"arn:aws:dynamodb:{HERE}:table/shop-test-hello-Thing-*"
     }
+
+
+def test_an_alias() -> None:
+    """An alias of a key is known by its name, in which its ARN begins as it does."""
+    found = {need.resource for need in of("AWS::KMS::Alias", AliasName="alias/mine", TargetKeyId="1") if need.certain}
+
+    assert f"arn:aws:kms:{HERE}:alias/mine" in found
+    assert not any("alias/alias" in resource for resource in found)
+
+
+def test_a_state_machine() -> None:
+    """A state machine without a name is called after its logical id alone, and that is known."""
+    found = {(need.resource, need.guessed) for need in of("AWS::StepFunctions::StateMachine") if need.certain}
+
+    assert (f"arn:aws:states:{HERE}:stateMachine:Thing-*", False) in found
+
+
+@pytest.mark.parametrize(
+    ("kind", "action"),
+    [
+        ("AWS::DynamoDB::Table", "dynamodb:UntagResource"),
+        ("AWS::SQS::Queue", "sqs:UntagQueue"),
+        ("AWS::S3::Bucket", "s3:TagResource"),
+        ("AWS::S3::Bucket", "s3:ListTagsForResource"),
+    ],
+)
+def test_what_tags_perhaps_take(kind: str, action: str) -> None:
+    """What takes tags away, and a newer way to a bucket's tags, are needed perhaps, and not for certain."""
+    found = {(need.certain, need.perhaps) for need in of(kind) if need.action == action}
+
+    assert found == {(False, True)}
 
 
 def test_a_bucket() -> None:

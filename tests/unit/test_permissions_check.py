@@ -149,3 +149,21 @@ def test_a_template_with_a_loop() -> None:
     check(world, deploying(world, "orders", {"Fn::ForEach::Queues": loop}, Transform=transforms))
 
     assert world.calls == []
+
+
+@pytest.mark.parametrize(
+    ("change", "answer"),
+    [(Change.CREATE, ""), (Change.UPDATE, "it may not: dynamodb:UpdateTable; nothing was changed")],
+)
+def test_what_only_an_update_takes(change: Change, answer: str) -> None:
+    """What only updates a resource is not missing where its stack is new, and is where it is there already."""
+    actions = [f"dynamodb:{verb}Table" for verb in ("Create", "Describe", "Delete")]
+    actions += ["dynamodb:TagResource", "dynamodb:ListTagsOfResource"]
+    world = World(policies={ROLE: {"Statement": [{"Effect": "Allow", "Action": actions, "Resource": "*"}]}})
+    step = deploying(world, "orders", {"Visits": {"Type": "AWS::DynamoDB::Table"}}, change)
+
+    if answer:
+        assert refusal(world, step)[1] == answer
+    else:
+        check(world, step)
+        assert world.calls == []

@@ -207,6 +207,7 @@ def test_many_rights_are_missing() -> None:
     ("action", "needed", "others"),
     [
         ("modify", "ecr:SetRepositoryPolicy", ("ecr:CreateRepository", "ecr:DeleteRepository")),
+        ("may_replace", "ecr:SetRepositoryPolicy", ("ecr:CreateRepository", "ecr:DeleteRepository")),
         ("replace", "ecr:DeleteRepository", ("ecr:PutImageScanningConfiguration",)),
         ("add", "ecr:CreateRepository", ("ecr:DeleteRepository", "ecr:PutImageScanningConfiguration")),
     ],

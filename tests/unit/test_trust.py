@@ -136,6 +136,19 @@ def test_looking_at_nothing_twice() -> None:
     assert {who for who, _ in pairs} == {"developer", "shop-developer", "shop-deployer-test"}
 
 
+def test_looking_further_than_before() -> None:
+    """What was looked at in one account is followed into the others, where those are asked for later."""
+    known, world = some_settings(), World()
+    somebody = FakeIdentity(world, known, f"arn:aws:iam::{TOOLING}:user/developer")
+    everywhere = {TOOLING, TEST, PROD}
+
+    once = set(trust.look(known, [(somebody, everywhere)]))
+    twice = list(trust.look(known, [(somebody, {TOOLING}), (somebody, everywhere)]))
+
+    assert set(twice) == once
+    assert len(twice) == len(once)
+
+
 def test_looking_at_some_accounts() -> None:
     """Only the roles of the accounts that are asked for are tried."""
     found = looked(f"arn:aws:iam::{TEST}:user/administrator", TEST)
