@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import yaml
@@ -66,19 +66,19 @@ def plan_document(planned: tuple[Planned, ...], target: str, *, dry_run: bool) -
 
 
 def applied_document(
-    plan: Mapping[str, Any], applied: tuple[Applied, ...], tried: tuple[Tried, ...], unseen: str
+    plan: Mapping[str, Any], applied: tuple[Applied, ...], tried: Sequence[Tried], unseen: str
 ) -> dict[str, Any]:
     """Return a plan of bootstrap with what came of it, and why nobody could look as a developer where nobody could."""
     stacks = {one.step.stack: {"result": one.result, "seconds": round(one.seconds, 3)} for one in applied}
     return {**plan, "stacks": stacks, "trust": trust_document(tried), "not_looked_at": unseen or None}
 
 
-def trust_document(tried: tuple[Tried, ...]) -> list[dict[str, Any]]:
+def trust_document(tried: Sequence[Tried]) -> list[dict[str, Any]]:
     """Return what came of trying roles as JSON."""
     return [{"who": one.who, "role": one.role, "expected": one.expected, "allowed": not one.refusal} for one in tried]
 
 
-def trust_lines(tried: tuple[Tried, ...]) -> Lines:
+def trust_lines(tried: Sequence[Tried]) -> Lines:
     """Say how many roles could be taken and how many not, and which of that is wrong."""
     allowed = sum(1 for one in tried if one.is_right and one.expected)
     refused = sum(1 for one in tried if one.is_right and not one.expected)
@@ -136,7 +136,12 @@ def removal_document(removals: tuple[Removal, ...], target: str, left: Iterable[
     return {"target": target, "dry_run": left is None, "removals": plan, "left": None if left is None else list(left)}
 
 
-def permissions_lines(fits: tuple[Fit, ...], unused: tuple[str, ...], suggestions: Mapping[str, Any]) -> Lines:
+def permissions_lines(
+    fits: tuple[Fit, ...],
+    unused: tuple[str, ...],
+    suggestions: Mapping[str, Any],
+    declared: Mapping[str, tuple[Need, ...]],
+) -> Lines:
     """Lay out what is missing for which service, what its functions cannot do, and what nobody uses."""
     missing = [(one.service, need.action, need.resource, need.of) for one in fits for need in one.missing]
     doubtful = [(one.service, need.action, need.resource, need.of) for one in fits for need in one.doubtful]
@@ -151,11 +156,19 @@ def permissions_lines(fits: tuple[Fit, ...], unused: tuple[str, ...], suggestion
             "Not allowed, and perhaps needed: nobody can tell beforehand.",
             *table(columns, doubtful),
         ]
-    for service, suggestion in suggestions.items():
+    for service, needs in declared.items():
+        if needs:
+            file, actions = f"services/{service}/permissions.yaml", dict.fromkeys(need.action for need in needs)
+            lines += ["", f"Asked for in {file} and not in place: invoke bootstrap.", *(f"  {one}" for one in actions)]
+    for service, suggestion in ((name, one) for name, one in suggestions.items() if one):
         lines += ["", f"To allow it, review and add to services/{service}/permissions.yaml, then invoke bootstrap:", ""]
         lines += yaml.safe_dump(suggestion, sort_keys=False, width=110).splitlines()
     if beyond:
-        lines += ["", "Beyond the boundary: a function's role allows it, and it is refused all the same."]
+        lines += [
+            "",
+            "Beyond the boundary: a function's role allows it, and it is refused all the same.",
+            "Where it is meant, ask for it below Boundary in permissions.yaml.",
+        ]
         lines += table(("SERVICE", "ACTION", "RESOURCE"), beyond)
     if unused:
         lines += ["", "Allowed, and used by no service: could be removed.", *(f"  {action}" for action in unused)]
@@ -163,7 +176,12 @@ def permissions_lines(fits: tuple[Fit, ...], unused: tuple[str, ...], suggestion
 
 
 def permissions_document(
-    fits: tuple[Fit, ...], unused: tuple[str, ...], suggestions: Mapping[str, Any], target: str, environment: str
+    fits: tuple[Fit, ...],
+    unused: tuple[str, ...],
+    suggestions: Mapping[str, Any],
+    declared: Mapping[str, tuple[Need, ...]],
+    target: str,
+    environment: str,
 ) -> dict[str, Any]:
     """Return how services fit an environment as JSON."""
     services = [
@@ -173,7 +191,8 @@ def permissions_document(
             "missing": [_need(need) for need in one.missing],
             "doubtful": [_need(need) for need in one.doubtful],
             "beyond_boundary": [{"action": action, "resource": resource} for action, resource in one.bounded],
-            "suggestion": suggestions.get(one.service),
+            "declared": [_need(need) for need in declared.get(one.service, ())],
+            "suggestion": suggestions.get(one.service) or None,
         }
         for one in fits
     ]
@@ -184,7 +203,7 @@ def _need(need: Need) -> dict[str, str]:
     return {"action": need.action, "resource": need.resource, "for": need.of}
 
 
-def wrong(tried: tuple[Tried, ...]) -> tuple[str, ...]:
+def wrong(tried: Sequence[Tried]) -> tuple[str, ...]:
     """Say which attempts did not end as the settings say."""
     return tuple(
         f"{trust.short(one.who)} {'cannot' if one.expected else 'can'} become {trust.short(one.role)}"

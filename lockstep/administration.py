@@ -57,11 +57,16 @@ def set_up(wiring: Wiring, named: str | None = None, *, yes: bool = False, dry_r
         wiring.console.result(("Dry run: nothing was changed." if dry_run else declined,), document)
         return 0
     applied = bootstrap.apply(planned, wiring.root, opened, wiring.clock, wiring.console.say)
-    tried, unseen = _look_again(wiring, opened)
-    wiring.console.result(
-        (*account_report.trust_lines(tried), account_report.applied_line(applied)),
-        account_report.applied_document(document, applied, tried, unseen),
-    )
+    tried: list[trust.Tried] = []
+    starts, unseen = _who_looks(wiring, opened)
+    try:
+        tried.extend(trust.look(settings, starts))
+    finally:
+        # What was applied is told even where looking fails.
+        wiring.console.result(
+            (*account_report.trust_lines(tried), account_report.applied_line(applied)),
+            account_report.applied_document(document, applied, tried, unseen),
+        )
     if wrong := account_report.wrong(tried):
         cure = "invoke doctor; see who changed that role's trust"
         raise IdentityError("looking whether everybody can become whom they may", "; ".join(wrong), cure)
@@ -81,19 +86,19 @@ def _is_agreed(wiring: Wiring, planned: tuple[Planned, ...], opened: Opened, *, 
     return answer
 
 
-def _look_again(wiring: Wiring, opened: Opened) -> tuple[tuple[trust.Tried, ...], str]:
-    """Try the roles as each administrator, in its own account, and as whoever uses the tasks here, in all.
+def _who_looks(wiring: Wiring, opened: Opened) -> tuple[list[tuple[Identity, Collection[str]]], str]:
+    """Return whoever uses the tasks here, who looks at all accounts, and each administrator, who looks at its own.
 
-    Returns what came of it, and why nobody was there who uses the tasks; that is empty where somebody was.
+    Also why nobody was there who uses the tasks; that is empty where somebody was.
     """
-    starts: list[tuple[Identity, Collection[str]]] = [(one.identity, {account}) for account, one in opened.items()]
-    unseen = ""
+    administrators: list[tuple[Identity, Collection[str]]] = [(one.identity, {a}) for a, one in opened.items()]
     try:
-        starts.append((wiring.overview(patient=True).identity, opened))
+        # First, for it waits for what was just made to be known.
+        return [(wiring.overview(patient=True).identity, opened), *administrators], ""
     except LockstepError as error:
         unseen = report.on_one_line(error)
         wiring.console.say(f"Not looked at as a developer: {unseen}")
-    return tuple(trust.look(wiring.settings(), starts)), unseen
+        return administrators, unseen
 
 
 @use_case
@@ -108,17 +113,18 @@ def fit(wiring: Wiring, named: str | None, services: Collection[str] = ()) -> in
     execution = policies.identity(names.execution_role(environment.name, environment.account))
     boundary = policies.document(names.boundary(environment.name, environment.account))
     # Of all services, since what is unused by one may be used by another.
-    fits, suggestions = [], {}
+    fits, suggestions, declared = [], {}, {}
     for service in tree:
         parsed, stack = _as_deployed(wiring, environment, service)
         fits.append(permissions.fit(service.name, parsed, stack, execution, boundary, wiring.knowledge(), names))
-        if service.name in chosen and (suggestion := permissions.suggestion(fits[-1], stack)):
-            suggestions[service.name] = suggestion
+        if service.name in chosen:
+            declared[service.name] = permissions.declared(fits[-1], service.grants, stack)
+            suggestions[service.name] = permissions.suggestion(fits[-1], stack, declared[service.name])
     unused = permissions.unused(execution, fits)
     shown = tuple(one for one in fits if one.service in chosen)
     wiring.console.result(
-        account_report.permissions_lines(shown, unused, suggestions),
-        account_report.permissions_document(shown, unused, suggestions, target_of(wiring), environment.name),
+        account_report.permissions_lines(shown, unused, suggestions, declared),
+        account_report.permissions_document(shown, unused, suggestions, declared, target_of(wiring), environment.name),
     )
     return IdentityError.exit_code if any(one.missing for one in shown) else 0
 

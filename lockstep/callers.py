@@ -56,7 +56,7 @@ class Callers:
         session, caller = self.base
         if f":assumed-role/{role.rsplit('/', 1)[-1]}/" in caller:
             return session, caller
-        cure = f"have {environment}.deployers in {self.settings.path} name you, then invoke bootstrap"
+        cure = f"see that {environment}.deployers in {self.settings.path} names you, then invoke bootstrap"
         deployer = session.assume(role, caller, cure)
         return deployer, deployer.prove(names.tooling, f"opening the tooling account as {role}")
 

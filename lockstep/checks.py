@@ -19,6 +19,7 @@ from lockstep.ports import Stacks, Target
 from lockstep.settings import Settings
 
 Look = Callable[[], str]
+_BY_HAND = "invoke bootstrap; if that finds nothing to do, put that policy back by hand, in the {} console"
 
 
 def of_accounts(
@@ -94,18 +95,14 @@ def _key(overview: Overview, names: Names, expected: Callable[[], access.Access]
         raise ConfigError("reading the key's policy", "there is no key", "invoke bootstrap")
     if not access.same(overview.keys.policy(key), expected().resources["AWS::KMS::Key"]):
         answer = "it is not the one that infra/tooling-resources.yaml gives it"
-        raise ConfigError("comparing the key's policy", answer, "put that policy back by hand, in the KMS console")
+        raise ConfigError("comparing the key's policy", answer, _BY_HAND.format("KMS"))
     return "as in infra/tooling-resources.yaml"
 
 
 def _repository(overview: Overview, repository: str, expected: Callable[[], access.Access]) -> str:
     if not access.same(overview.registry.policy(repository), expected().resources[repository]):
         answer = "it is not the one for the environments of the settings"
-        raise ConfigError(
-            f"comparing the policy of {repository}",
-            answer,
-            "invoke bootstrap; if that finds nothing to do, put that policy back by hand, in the ECR console",
-        )
+        raise ConfigError(f"comparing the policy of {repository}", answer, _BY_HAND.format("ECR"))
     return "for every environment"
 
 

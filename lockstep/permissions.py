@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from lockstep import grants, intrinsics, making, needs, policy, transform
 from lockstep.errors import ConfigError, IdentityError
 from lockstep.intrinsics import Stack
-from lockstep.model import Change, DeployStack, Plan, StackName
+from lockstep.model import Change, DeployStack, Grants, Plan, StackName
 from lockstep.names import Names, partition_of
 from lockstep.needs import Knowledge, Need
 from lockstep.policy import Document, Identity, Request
@@ -71,7 +71,14 @@ def unused(execution: Identity, fits: Iterable[Fit]) -> tuple[str, ...]:
     return tuple(one for one in allowed if not any(policy.matches(action, one, is_action=True) for action in taken))
 
 
-def suggestion(one: Fit, stack: Stack) -> dict[str, Any]:
+def declared(one: Fit, asked: Grants, stack: Stack) -> tuple[Need, ...]:
+    """Return what a service lacks though its permissions.yaml asks for it: bootstrap did not put it into place yet."""
+    statements = grants.resolved(asked.execution, stack.name, stack.account, stack.region)
+    granted = Identity("", ({"Statement": list(statements)},))
+    return tuple(need for need in (*one.missing, *one.doubtful) if _allows(granted, need))
+
+
+def suggestion(one: Fit, stack: Stack, without: Collection[Need] = ()) -> dict[str, Any]:
     """Return what to add to the service's permissions.yaml; what may not be granted there is left out."""
     placeholders = {
         one.stack: grants.STACK,
@@ -81,7 +88,7 @@ def suggestion(one: Fit, stack: Stack) -> dict[str, Any]:
     }
     by_resource: dict[str, list[str]] = {}
     for need in (*one.missing, *one.doubtful):
-        if grants.may_grant(need.action):
+        if need not in without and grants.may_grant(need.action):
             resource = need.resource
             for value, placeholder in placeholders.items():
                 resource = resource.replace(value, placeholder)

@@ -169,7 +169,9 @@ def answers(tried: str) -> Iterator[None]:
             raise _refusal(tried, error.last_response) from error
         raise
     except (NoCredentialsError, PartialCredentialsError, ProfileNotFound) as error:
-        raise IdentityError(tried, str(error), "set tooling.profile, or pass --profile") from error
+        raise IdentityError(
+            tried, str(error), "set a profile that this machine has; tooling's also by --profile"
+        ) from error
     except (NoConnection, HTTPClientError, ResponseParserError) as error:
         raise UnavailableError(tried, str(error), "invoke doctor") from error
     except ParamValidationError as error:
@@ -193,7 +195,7 @@ def _refusal(tried: str, response: Mapping[str, Any]) -> LockstepError:
     if code in _EXPIRED | _UNSIGNED:
         return IdentityError(tried, answer, "sign in again, then repeat")
     if code in _DENIED:
-        return DeniedError(tried, answer, "invoke bootstrap, or ask who may do this")
+        return DeniedError(tried, answer, "ask who may do this, or an administrator to invoke bootstrap")
     if code in _BUSY or status >= http.HTTPStatus.INTERNAL_SERVER_ERROR:
         return UnavailableError(tried, answer, "try again in a minute")
     return LockstepError(tried, answer)

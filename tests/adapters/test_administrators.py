@@ -110,6 +110,20 @@ def test_an_administrator_s_role_that_is_refused(outside: Outside) -> None:
     assert caught.value.cure == f"let it take {ADMIN_ROLE}, or correct admin_role"
 
 
+def test_a_profile_that_is_not_there(outside: Outside) -> None:
+    """An administrator's profile that this machine does not have is an error that says where it is named."""
+    write(outside.root, "infra/sandbox.toml", SANDBOX.replace('"test-admin"', '"nobody"'))
+
+    with pytest.raises(IdentityError) as caught:
+        outside.wiring().admin(TEST)
+
+    assert str(caught.value) == (
+        "error: opening test with profile nobody\n"
+        "  answer: The config profile (nobody) could not be found\n"
+        "  next: set a profile that this machine has; tooling's also by --profile"
+    )
+
+
 def test_an_administrator_of_another_account(outside: Outside) -> None:
     """An administrator's profile that leads to another account sets up nothing."""
     keys = "[prod-admin]\naws_access_key_id = test-admin\naws_secret_access_key = secret\n"

@@ -102,7 +102,7 @@ def test_a_refusal_says_whom_to_ask(code: str) -> None:
     assert error.exit_code == 3
     assert str(error) == (
         f"error: doing it\n  answer: {code}: User: A is not authorized to perform: B\n"
-        "  next: invoke bootstrap, or ask who may do this"
+        "  next: ask who may do this, or an administrator to invoke bootstrap"
     )
 
 
@@ -124,7 +124,10 @@ def test_missing_credentials_name_the_profile(raised: Exception) -> None:
     """No credentials, or half of them, end with 3 and say where to name a profile."""
     error = error_of(raised)
 
-    assert (error.exit_code, error.cure) == (3, "set tooling.profile, or pass --profile")
+    assert (error.exit_code, error.cure) == (
+        3,
+        "set a profile that this machine has; tooling's also by --profile",
+    )
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,7 @@ def test_a_caller_who_may_not_deploy(outside: Outside) -> None:
     assert str(caught.value) == (
         f"error: assuming {role} as {RELEASER}\n"
         f"  answer: AccessDenied: User: {RELEASER} is not authorized to perform: sts:AssumeRole on resource: {role}\n"
-        "  next: have test.deployers in infra/sandbox.toml name you, then invoke bootstrap"
+        "  next: see that test.deployers in infra/sandbox.toml names you, then invoke bootstrap"
     )
 
 

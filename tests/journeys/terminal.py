@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -14,11 +14,13 @@ from invoke import Collection, Program
 import tasks
 from lockstep import canonical, ports
 from lockstep.console import Console
-from lockstep.testing import SETTINGS, FakeWiring, World, a_commit, a_service
+from lockstep.errors import IdentityError
+from lockstep.testing import SETTINGS, FakeIdentity, FakeWiring, World, a_commit, a_service
 
 if TYPE_CHECKING:
     import pytest
 
+    from lockstep.account_ports import Overview
     from lockstep.model import Commit, Service
 
 TEMPLATE = {
@@ -95,6 +97,25 @@ class Outside(FakeWiring):
     def console(self) -> ports.Console:  # type: ignore[override]  # what it prints is the point here
         """Where words and results go: to stdout and stderr, as for a person."""
         return Attended(self.as_json, self.answer, self.word)
+
+
+class SignedOut(FakeIdentity):
+    """Somebody whose session has ended."""
+
+    def refusal(self, role: str, *, hoped: bool) -> str:
+        """Be asked to sign in again."""
+        del hoped
+        raise IdentityError(f"assuming {role} as {self.caller}", "ExpiredToken: it is expired", "sign in again")
+
+
+class Ending(Outside):
+    """An outside in which the caller's session ends before any role is tried."""
+
+    def overview(self, *, patient: bool = False) -> Overview:
+        """Open the tooling account and let the session end."""
+        found = super().overview(patient=patient)
+        ended = SignedOut(self.world, self.settings(), found.identity.caller)
+        return replace(found, identity=ended)
 
 
 @dataclass

@@ -139,7 +139,7 @@ def test_applied_as_json(terminal: Terminal) -> None:
     assert document["stacks"] == {stack: {"result": "created", "seconds": 1.0} for stack in STACKS}
     assert (len(document["trust"]), document["not_looked_at"]) == (28, None)
     assert document["trust"][0] == {
-        "who": f"arn:aws:iam::{TOOLING}:user/administrator",
+        "who": f"arn:aws:sts::{TOOLING}:assumed-role/shop-developer/developer",
         "role": f"arn:aws:iam::{TOOLING}:role/shop-build",
         "expected": False,
         "allowed": False,

@@ -9,7 +9,7 @@ import pytest
 from lockstep.errors import IdentityError
 from lockstep.testing import PROD, TEST
 from tests.journeys.account_stacks_shown import AWS, STACKS, done, link_templates, plan, stacks
-from tests.journeys.terminal import text
+from tests.journeys.terminal import Ending, text
 
 if TYPE_CHECKING:
     from tests.journeys.terminal import Terminal
@@ -79,6 +79,17 @@ def test_a_role_that_is_wrong(
     )
     assert seen == (3, text(*plan(), *done(), looked, "7 of 7 stacks changed."), text(*error))
     assert stacks(terminal) == list(STACKS)
+
+
+def test_a_session_that_ends_while_looking(terminal: Terminal) -> None:
+    """Where looking again fails, what was applied is told all the same, and then what failed."""
+    terminal.outside = Ending
+
+    seen = terminal.invoke("bootstrap", "--yes", "--json")
+
+    assert (seen.code, seen.document["trust"]) == (3, [])
+    assert {one["result"] for one in seen.document["stacks"].values()} == {"created"}
+    assert "ExpiredToken" in seen.err
 
 
 def test_nobody_of_the_developers_is_here(terminal: Terminal) -> None:

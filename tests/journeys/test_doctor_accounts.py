@@ -12,7 +12,7 @@ from lockstep.model import StackName
 from lockstep.ports import StackState
 from lockstep.testing import PROD, SETTINGS, TEST, TOOLING
 from tests.journeys.checks_shown import CALLER, failures, stand
-from tests.journeys.terminal import Outside
+from tests.journeys.terminal import Ending, Outside
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -98,7 +98,7 @@ def closed_role(world: World) -> None:
             "key policy",
             "comparing the key's policy",
             "it is not the one that infra/tooling-resources.yaml gives it",
-            "put that policy back by hand, in the KMS console",
+            "invoke bootstrap; if that finds nothing to do, put that policy back by hand, in the KMS console",
         ),
         (
             opened_repository,
@@ -161,6 +161,17 @@ class HalfOpen(Outside):
         if environment == "prod":
             raise IdentityError("assuming the status role of prod", "AccessDenied", "invoke bootstrap")
         return super().reader(environment)
+
+
+def test_a_session_that_ends(standing: Terminal) -> None:
+    """Where no role can be tried, that fails with its reason, and what was found before is told."""
+    standing.outside = Ending
+
+    seen = standing.invoke("doctor", "--json")
+
+    build = f"arn:aws:iam::{TOOLING}:role/shop-build"
+    assert seen.code == 2
+    assert failures(seen) == {"roles": f"assuming {build} as {CALLER}: ExpiredToken: it is expired. sign in again"}
 
 
 def test_what_may_not_be_seen(standing: Terminal) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from lockstep.errors import IdentityError
+from lockstep.model import Grants
 from lockstep.testing import SETTINGS, TEST, a_service
 from tests.journeys.terminal import Outside, text
 
@@ -72,6 +73,33 @@ def test_what_is_missing(terminal: Terminal) -> None:
         ),
         "",
     )
+
+
+def test_what_is_asked_for_already(terminal: Terminal) -> None:
+    """What permissions.yaml asks for and bootstrap did not put in place yet is told so, and not suggested again."""
+    terminal.services = ()
+    write(terminal, RESOURCES)
+    allow(terminal, "dynamodb:*", but="dynamodb:DeleteTable")
+    asked = {"Action": ["dynamodb:DeleteTable"], "Resource": SUGGESTED.replace("Orders-", "")}
+    terminal.services = (a_service("orders", images=(), grants=Grants(execution=(asked,))),)
+
+    seen = terminal.invoke("permissions", "--env", "test")
+    told = terminal.invoke("permissions", "--env", "test", "--json").document["services"][0]
+
+    assert seen == (
+        3,
+        text(
+            AWS,
+            "Missing: a deployment would fail.",
+            f"SERVICE  ACTION                {'RESOURCE'.ljust(len(TABLE))}  FOR",
+            f"orders   dynamodb:DeleteTable  {TABLE}  Orders",
+            "",
+            "Asked for in services/orders/permissions.yaml and not in place: invoke bootstrap.",
+            "  dynamodb:DeleteTable",
+        ),
+        "",
+    )
+    assert (told["declared"], told["suggestion"]) == (told["missing"], None)
 
 
 def test_what_is_perhaps_needed(terminal: Terminal) -> None:
@@ -151,6 +179,7 @@ def test_what_the_boundary_cuts_off(terminal: Terminal) -> None:
         text(
             AWS,
             "Beyond the boundary: a function's role allows it, and it is refused all the same.",
+            "Where it is meant, ask for it below Boundary in permissions.yaml.",
             "SERVICE  ACTION            RESOURCE",
             "orders   dynamodb:PutItem  arn:aws:dynamodb:x",
         ),
@@ -192,6 +221,7 @@ def test_as_json(terminal: Terminal) -> None:
                 "missing": [{"action": "dynamodb:DeleteTable", "resource": TABLE, "for": "Orders"}],
                 "doubtful": [],
                 "beyond_boundary": [],
+                "declared": [],
                 "suggestion": {"Execution": [{"Action": ["dynamodb:DeleteTable"], "Resource": SUGGESTED}]},
             },
             {
@@ -200,6 +230,7 @@ def test_as_json(terminal: Terminal) -> None:
                 "missing": [],
                 "doubtful": [],
                 "beyond_boundary": [],
+                "declared": [],
                 "suggestion": None,
             },
         ],

@@ -166,7 +166,7 @@ def test_the_key_was_opened() -> None:
         "key policy": (
             "comparing the key's policy",
             "it is not the one that infra/tooling-resources.yaml gives it",
-            "put that policy back by hand, in the KMS console",
+            "invoke bootstrap; if that finds nothing to do, put that policy back by hand, in the KMS console",
         )
     }
 
