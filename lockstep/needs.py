@@ -118,7 +118,7 @@ def of_resource(
     found: list[Need] = []
     done = {action for operation in operations for action in handlers.get(operation, ())}
     # Schemas list it for a creation as well, which makes the thing and does not update it.
-    idle = set() if "update" in operations else {a for a in done if re.fullmatch(rf"\w+:Update(?i:{noun})", a)}
+    idle = set() if "update" in operations else {a for a in done if re.fullmatch(rf"[\w-]+:Update(?i:{noun})", a)}
     for action in dict.fromkeys(a for operation in (*operations, "tag") for a in handlers.get(operation, ())):
         forms = knowledge.arn_forms(action)
         # Schemas also name what IAM does not know, such as s3:REST.PUT.OBJECT.

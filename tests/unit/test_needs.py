@@ -143,6 +143,18 @@ def test_operations(operations: tuple[str, ...], actions: list[str]) -> None:
     assert [need.action for need in found] == actions
 
 
+@pytest.mark.parametrize("service", ["gate", "gate-keeper"])
+@pytest.mark.parametrize(("operations", "certain"), [(("create", "read"), False), (("create", "update"), True)])
+def test_an_update_that_a_creation_lists(service: str, operations: tuple[str, ...], certain: bool) -> None:
+    """What updates a thing as a whole is needed for certain only where one is updated, whatever a schema lists."""
+    actions = (f"{service}:CreateTollGate", f"{service}:UpdateTollGate")
+    knowledge = SomeKnowledge({"create": actions, "update": actions})
+
+    found = needs.of_resource("AWS::Gate::TollGate", "Thing", {}, STACK, knowledge, TOOLING, operations)
+
+    assert [(need.action, need.certain) for need in found] == [(actions[0], True), (actions[1], certain)]
+
+
 @pytest.mark.parametrize(
     ("properties", "perhaps"),
     [
