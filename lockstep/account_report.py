@@ -157,10 +157,9 @@ def permissions_lines(
             *table(columns, doubtful),
         ]
     for service, needs in declared.items():
-        if needs:
-            file, actions = f"services/{service}/permissions.yaml", dict.fromkeys(need.action for need in needs)
-            lines += ["", f"Asked for in {file} and not in place: invoke bootstrap.", *(f"  {one}" for one in actions)]
-    for service, suggestion in ((name, one) for name, one in suggestions.items() if one):
+        file, actions = f"services/{service}/permissions.yaml", dict.fromkeys(need.action for need in needs)
+        lines += ["", f"Asked for in {file} and not in place: invoke bootstrap.", *(f"  {one}" for one in actions)]
+    for service, suggestion in suggestions.items():
         lines += ["", f"To allow it, review and add to services/{service}/permissions.yaml, then invoke bootstrap:", ""]
         lines += yaml.safe_dump(suggestion, sort_keys=False, width=110).splitlines()
     if beyond:
@@ -192,7 +191,7 @@ def permissions_document(
             "doubtful": [_need(need) for need in one.doubtful],
             "beyond_boundary": [{"action": action, "resource": resource} for action, resource in one.bounded],
             "declared": [_need(need) for need in declared.get(one.service, ())],
-            "suggestion": suggestions.get(one.service) or None,
+            "suggestion": suggestions.get(one.service),
         }
         for one in fits
     ]

@@ -118,8 +118,10 @@ def fit(wiring: Wiring, named: str | None, services: Collection[str] = ()) -> in
         parsed, stack = _as_deployed(wiring, environment, service)
         fits.append(permissions.fit(service.name, parsed, stack, execution, boundary, wiring.knowledge(), names))
         if service.name in chosen:
-            declared[service.name] = permissions.declared(fits[-1], service.grants, stack)
-            suggestions[service.name] = permissions.suggestion(fits[-1], stack, declared[service.name])
+            if asked := permissions.declared(fits[-1], service.grants, stack):
+                declared[service.name] = asked
+            if suggestion := permissions.suggestion(fits[-1], stack, asked):
+                suggestions[service.name] = suggestion
     unused = permissions.unused(execution, fits)
     shown = tuple(one for one in fits if one.service in chosen)
     wiring.console.result(
