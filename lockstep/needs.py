@@ -114,16 +114,15 @@ def of_resource(
 ) -> tuple[Need, ...]:
     """Return what CloudFormation needs for some operations on one resource; nothing where no schema says it."""
     handlers = knowledge.handlers(kind)
-    own, noun = optional.own_service(handlers, kind), kind.rpartition("::")[2]
+    own = optional.own_service(handlers, kind)
     found: list[Need] = []
     done = {action for operation in operations for action in handlers.get(operation, ())}
-    # Schemas list it for a creation as well, which makes the thing and does not update it.
-    idle = set() if "update" in operations else {a for a in done if re.fullmatch(rf"[\w-]+:Update(?i:{noun})", a)}
     for action in dict.fromkeys(a for operation in (*operations, "tag") for a in handlers.get(operation, ())):
         forms = knowledge.arn_forms(action)
         # Schemas also name what IAM does not know, such as s3:REST.PUT.OBJECT.
         if forms is not None:
-            certain = action in done - idle and optional.is_certain(action, handlers, kind, properties)
+            is_done = action in done and not optional.is_idle(action, kind, operations)
+            certain = is_done and optional.is_certain(action, handlers, kind, properties)
             perhaps = not certain and optional.is_possible(action, handlers, kind, properties)
             context = _context(action, own, kind, properties, stack)
             for arn, guessed in _resources(action, forms, kind, logical_id, properties, stack):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from lockstep.intrinsics import UNKNOWN, Properties
@@ -150,6 +150,11 @@ def is_possible(action: str, handlers: Mapping[str, tuple[str, ...]], kind: str,
     return _comes_along(action, properties)
 
 
+def is_idle(action: str, kind: str, operations: Collection[str]) -> bool:
+    """Does an action update a thing as a whole, where nothing is updated? Schemas list it for a creation as well."""
+    return "update" not in operations and bool(re.fullmatch(rf"[\w-]+:Update(?i:{_noun(kind)})", action))
+
+
 def is_own(action: str, handlers: Mapping[str, tuple[str, ...]], kind: str) -> bool:
     """Is an action of a type's own service?"""
     return action.partition(":")[0] == own_service(handlers, kind)
@@ -170,10 +175,15 @@ def _is_the_work(action: str, handlers: Mapping[str, tuple[str, ...]], kind: str
     or the only one of its service in an operation. API Gateway's actions are verbs alone.
     """
     service, _, name = action.partition(":")
-    if service == "apigateway" or re.fullmatch(rf"({_VERBS})(?i:{kind.rpartition('::')[2]})s?", name):
+    if service == "apigateway" or re.fullmatch(rf"({_VERBS})(?i:{_noun(kind)})s?", name):
         return True
     work = (handlers.get(operation, ()) for operation in ("create", "update", "delete"))
     return any({one for one in actions if is_own(one, handlers, kind)} == {action} for actions in work)
+
+
+def _noun(kind: str) -> str:
+    """Return what a type is called within its service, as its actions mostly call it too."""
+    return kind.rpartition("::")[2]
 
 
 def _comes_along(action: str, properties: Properties) -> bool:
