@@ -5,28 +5,24 @@
 
 from __future__ import annotations
 
-import functools
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 from lockstep.sandbox import seams
 from lockstep.schemas import Schemas
 
 
-def change_sets_know_what_is_made_anew(schemas: Path) -> None:
+def change_sets_know_what_is_made_anew(knowledge: Callable[[str], Schemas]) -> None:
     """A change set says whether a property's change makes a resource anew (API_ResourceTargetDefinition).
 
-    Of most types MiniStack says that it may. The provider schemas in a folder name the properties that do.
+    Of most types MiniStack says that it may. The provider schemas of a region name the properties that do.
     """
-
-    @functools.cache
-    def recreating(kind: str, region: str) -> dict[str, str] | None:
-        return Schemas(schemas, region).recreating(kind)
 
     def wrap(original: Any) -> Any:
         def recreation(resource_type: str, name: str) -> Any:
-            said, known = original(resource_type, name), recreating(resource_type, seams.region())
-            return said if said != "Conditionally" or known is None else known.get(name, "Never")
+            said = original(resource_type, name)
+            known = knowledge(seams.region()).recreating(resource_type) if said == "Conditionally" else None
+            return said if known is None else known.get(name, "Never")
 
         return recreation
 

@@ -9,11 +9,9 @@ pages are named by their last part.
 
 from __future__ import annotations
 
-import functools
 import json
 import uuid
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from lockstep import needs, policy
@@ -64,16 +62,12 @@ def _is_trusting(role: str) -> bool:
     return policy.service_may(_CLOUDFORMATION, "sts:AssumeRole", role, document, {})
 
 
-def execution_roles_are_limits(schemas: Path) -> None:
+def execution_roles_are_limits(knowledge: Callable[[str], Schemas]) -> None:
     """What a stack makes is made with its role's rights, or else with its caller's (using-iam-servicerole).
 
-    MiniStack makes everything for everybody. Each action that CloudFormation would take, by the provider schemas in a
-    folder, is judged before; where one is refused, the resource fails with the words of AWS. A root may everything.
+    MiniStack makes everything for everybody. Each action that CloudFormation would take, by the provider schemas of a
+    region, is judged before; where one is refused, the resource fails with the words of AWS. A root may everything.
     """
-
-    @functools.cache
-    def knowledge(region: str) -> Schemas:
-        return Schemas(schemas, region)
 
     def check(kind: str, logical_id: str, props: Any, stack: str, operations: tuple[str, ...]) -> None:
         _check(kind, logical_id, props, Stack(stack, seams.account(), seams.region()), knowledge, operations)

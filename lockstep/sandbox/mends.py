@@ -11,6 +11,7 @@ MiniStack needs it no more. Refuses to start where one does not fit. AWS pages a
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 import re
 from contextlib import nullcontext
@@ -20,6 +21,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from lockstep.sandbox import mended_changes, mended_execution, mended_policies, mended_trail, seams
+from lockstep.schemas import Schemas
 
 _IMAGE = re.compile(r"(?:127\.0\.0\.1|localhost):(\d+)/([^@:]+)(?::([^@]+))?(?:@(.+))?")
 _NO_IMAGE = "Source image {} does not exist. Provide a valid source image."
@@ -62,9 +64,10 @@ def apply(schemas: Path) -> None:
         for mend in MENDS:
             mending = mend.__name__
             mend()
+        knowledge = functools.cache(functools.partial(Schemas, schemas))
         for mend_by in MENDS_BY_SCHEMAS:
             mending = mend_by.__name__
-            mend_by(schemas)
+            mend_by(knowledge)
     except (AttributeError, ImportError, KeyError) as gone:
         fits_not = f"the mend '{mending}' does not fit ministack {version('ministack')}"
         raise MendError(f"{fits_not}: {gone}") from gone
