@@ -116,9 +116,22 @@ class Service:
     grants: Grants = Grants()
 
 
+class Severity(StrEnum):
+    """How bad a finding of an image scan is, by ECR's name, mildest first; `none` is milder than any finding."""
+
+    NONE = "none"
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+    CRITICAL = "critical"
+
+
 @dataclass(frozen=True)
 class Environment:
-    """A target account, in promotion order. With `protect`, what is deployed there is kept from being deleted."""
+    """A target account, in promotion order. With `protect`, what is deployed there is kept from being deleted.
+
+    `scan_threshold` is the worst finding of an image scan that may be deployed there; with None no scan is read.
+    """
 
     name: str
     account: AccountId
@@ -126,6 +139,9 @@ class Environment:
     tags: tuple[tuple[str, str], ...] = ()
     parameters: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = ()
     protect: bool = False
+    allow_force: bool = False
+    rollback_on_failed_smoke: bool = True
+    scan_threshold: Severity | None = None
 
     def parameters_of(self, service: str) -> tuple[tuple[str, str], ...]:
         """The template parameters that this environment sets for a service."""
@@ -143,12 +159,16 @@ class Commit:
 
 @dataclass(frozen=True)
 class ServiceBuild:
-    """What building a service gave: by logical id its images, and its packaged template by content."""
+    """What building a service gave: by logical id its images, and its packaged template by content.
+
+    `smoke_sha256` is that of its smoke file, by which it was not built: None where it has none.
+    """
 
     name: str
     source_hash: Sha256
     images: tuple[tuple[str, ImageRef], ...]
     template_sha256: Sha256
+    smoke_sha256: Sha256 | None = None
 
 
 @dataclass(frozen=True)
@@ -314,6 +334,61 @@ class Outcome:
             if service.error is not None:
                 return service.error.exit_code
         return 6 if self.not_started else smoke_exit_code(self.smoke)
+
+
+class Kind(StrEnum):
+    """What a record in an environment's history tells of."""
+
+    DEPLOY = "deploy"
+    PROMOTE = "promote"
+    ROLLBACK = "rollback"
+    SMOKE = "smoke"
+
+
+@dataclass(frozen=True)
+class DeployedService:
+    """What a deployment did to one service, as its record keeps it.
+
+    `before` is the release that ran, None where none did; `images` are by logical id the digests that its release
+    names; `smoke` says of each smoke test by name whether it passed, and is empty where none was run.
+    """
+
+    name: str
+    before: ReleaseId | None
+    result: Result
+    seconds: float
+    template_sha256: Sha256
+    images: tuple[tuple[str, Digest], ...] = ()
+    smoke: tuple[tuple[str, bool], ...] = ()
+
+    @property
+    def runs(self) -> bool:
+        """Did the service run the deployment's release when it ended?"""
+        return self.result is not Result.FAILED
+
+    @property
+    def is_proven(self) -> bool:
+        """Did it run it, with at least one smoke test, all of which passed?"""
+        return self.runs and bool(self.smoke) and all(passed for _, passed in self.smoke)
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """One record of an environment's history; they are numbered from 1, without a gap, and none is ever changed.
+
+    `at` is in UTC, ISO 8601; `forced` are the gates that were passed by --force; `execution` is the pipeline's.
+    """
+
+    number: int
+    kind: Kind
+    at: str
+    caller: str
+    release: ReleaseId
+    commit: str
+    services: tuple[DeployedService, ...]
+    forced: tuple[str, ...] = ()
+    execution: str = ""
+    automatic: bool = False
 
 
 @dataclass(frozen=True)

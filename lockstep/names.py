@@ -165,6 +165,18 @@ class Names:
         """Where an environment's deployments keep their files. The bucket policy knows it by the caller's account."""
         return f"environments/{account}"
 
+    def deployments_prefix(self, account: AccountId) -> str:
+        """Where the records of an environment's deployments are kept, by their number."""
+        return f"{self.environment_prefix(account)}/deployments/"
+
+    def deployment_key(self, account: AccountId, number: int) -> str:
+        """Where the record of an environment's deployment of this number is kept; they sort by it."""
+        return f"{self.deployments_prefix(account)}{number:08d}.json"
+
+    def locks_prefix(self, account: AccountId, service: str) -> str:
+        """Where the locks of one service in an environment are kept, by their number."""
+        return f"{self.environment_prefix(account)}/locks/{service}/"
+
     @property
     def key_description(self) -> str:
         """What the key of the tooling account says of itself: all that tells it once its stack is gone."""
@@ -214,6 +226,16 @@ def release_key(release: ReleaseId) -> str:
 def template_key(sha256: Sha256) -> str:
     """Where a packaged template is kept, by its content."""
     return f"templates/{sha256}.json"
+
+
+def smoke_key(sha256: Sha256) -> str:
+    """Where a smoke file is kept, by its content."""
+    return f"smoke/{sha256}.json"
+
+
+def signature_key(release: ReleaseId) -> str:
+    """Where the signature of a release is kept."""
+    return f"signatures/{release}.json"
 
 
 def build_key(service: str, source: Sha256) -> str:

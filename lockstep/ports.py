@@ -56,6 +56,9 @@ class Clock(Protocol):
     def now(self) -> str:
         """The time of day in UTC, ISO 8601."""
 
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+
 
 class Images(Protocol):
     """Local container images."""
@@ -106,7 +109,7 @@ class Store(Protocol):
         """Write a key that is not there; False, and nothing written, where it is."""
 
     def keys(self, prefix: str) -> tuple[str, ...]:
-        """The keys that begin with a prefix, at most a thousand."""
+        """The keys that begin with a prefix, in order."""
 
     def region(self) -> str:
         """Where the bucket is; raises ConfigError where it is missing or somebody else's."""
@@ -213,9 +216,10 @@ class Tooling:
 
 @dataclass(frozen=True)
 class Target:
-    """One environment's account, opened as a role that was proven to be in it."""
+    """One environment's account, opened as a role that was proven to be in it. `store` holds its own files."""
 
     caller: str
+    store: Store
     stacks: Stacks
     functions: Functions
     sam: Sam

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, ValidationError
 
 from lockstep.errors import ConfigError, did_you_mean
-from lockstep.model import AccountId, Environment
+from lockstep.model import AccountId, Environment, Severity
 from lockstep.names import RESERVED, Names
 
 if TYPE_CHECKING:
@@ -81,6 +81,7 @@ class Tooling(_Table):
     admin_profile: _Profile | None = None
     admin_role: _Role | None = None
     developers: _Principals = ()
+    sign: StrictBool = False
     tags: _Tags = Field(default_factory=dict)
 
 
@@ -94,6 +95,9 @@ class EnvironmentSettings(_Table):
     admin_role: _Role | None = None
     deployers: _Principals = ()
     protect: StrictBool = False
+    allow_force: StrictBool = False
+    rollback_on_failed_smoke: StrictBool = True
+    scan_threshold: Severity | None = None
     tags: _Tags = Field(default_factory=dict)
     parameters: dict[str, dict[_Parameter, str]] = Field(default_factory=dict)
 
@@ -102,7 +106,15 @@ class EnvironmentSettings(_Table):
         """The environment as plans know it."""
         parameters = tuple((service, tuple(values.items())) for service, values in self.parameters.items())
         return Environment(
-            self.name, self.account, self.region, tuple(self.tags.items()), parameters, protect=self.protect
+            name=self.name,
+            account=self.account,
+            region=self.region,
+            tags=tuple(self.tags.items()),
+            parameters=parameters,
+            protect=self.protect,
+            allow_force=self.allow_force,
+            rollback_on_failed_smoke=self.rollback_on_failed_smoke,
+            scan_threshold=self.scan_threshold,
         )
 
 
@@ -121,6 +133,7 @@ _ANSWERS = {
     "missing": _MISSING,
     "string_type": "it is not text: put it between quotes",
     "bool_type": "it is neither true nor false, without quotes",
+    "enum": f"it is none of: {', '.join(Severity)}",
     "tuple_type": "it is not an array: use square brackets; environments go below [[environments]]",
 }
 _NO_TABLE = "it is not a table: put its keys below a [header] or between braces"
@@ -148,6 +161,12 @@ class Settings:
     def names(self) -> Names:
         """What this project calls its things."""
         return Names(self.project, self.tooling.account, self.region)
+
+    def earlier(self, name: str) -> tuple[Environment, ...]:
+        """Return the environments that a release passes before it reaches this one, in promotion order."""
+        self.environment(name)
+        names = [target.name for target in self.targets]
+        return self.environments[: names.index(name)]
 
     def without(self, name: str) -> Settings:
         """Return these settings as they would be without one environment."""

@@ -47,6 +47,10 @@ class RealClock:
         """The time of day in UTC, ISO 8601."""
         return datetime.now(UTC).isoformat(timespec="seconds")
 
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+        time.sleep(seconds)
+
 
 def read_environment() -> dict[str, str]:
     """Return this process's environment, with this interpreter's own tools first on the PATH."""
@@ -221,12 +225,14 @@ class RealWiring:
         from lockstep.aws.cloudformation import Stacks
         from lockstep.aws.iam import Policies
         from lockstep.aws.lambda_ import Functions
+        from lockstep.aws.s3 import Bucket
         from lockstep.sam import Sam
 
         settings, (session, caller) = self.settings(), opened
         account = settings.environment(environment).value.account
         return ports.Target(
             caller=caller,
+            store=Bucket(session, settings.names.bucket, settings.names.tooling),
             stacks=Stacks(session, account),
             functions=Functions(session, account),
             policies=Policies(session, account),

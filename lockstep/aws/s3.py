@@ -68,14 +68,16 @@ class Bucket:
         raise UnavailableError(tried, "ConditionalRequestConflict: somebody else is writing it", "try again")
 
     def keys(self, prefix: str) -> tuple[str, ...]:
-        """Return the keys that begin with `prefix`, at most a thousand."""
+        """Return the keys that begin with `prefix`, in order."""
         with answers(f"listing s3://{self.name}/{prefix}"):
             try:
-                found = self._s3.list_objects_v2(Bucket=self.name, Prefix=prefix, ExpectedBucketOwner=self.owner)
+                pages = self._s3.get_paginator("list_objects_v2").paginate(
+                    Bucket=self.name, Prefix=prefix, ExpectedBucketOwner=self.owner
+                )
+                return tuple(item["Key"] for page in pages for item in page.get("Contents", []))
             except ClientError as error:
                 self._explain(error)
                 raise
-        return tuple(item["Key"] for item in found.get("Contents", []))
 
     def region(self) -> str:
         """Return where the bucket is; raises ConfigError where it is missing or another account's."""

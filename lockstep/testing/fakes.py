@@ -77,6 +77,10 @@ class FakeClock:
         """Always the same moment."""
         return "2026-01-01T00:00:00+00:00"
 
+    def sleep(self, seconds: float) -> None:
+        """Go on by so many seconds at once."""
+        self.ticks += seconds
+
 
 @dataclass
 class World:

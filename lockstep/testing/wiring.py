@@ -94,6 +94,7 @@ class FakeWiring:
         account = self.settings().environment(environment).value.account
         return ports.Target(
             caller=f"arn:aws:sts::{account}:assumed-role/shop-deploy-{environment}/x",
+            store=FakeStore(self.world),
             stacks=FakeStacks(self.world, account),
             functions=FakeFunctions(self.world),
             sam=FakeSam(self.world, account),

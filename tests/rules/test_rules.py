@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 PURE = {
     "model", "names", "plan", "report", "account_report", "release", "template", "smoke", "canonical", "errors",
-    "grants", "intrinsics", "needs", "optional", "policy",
+    "grants", "history", "intrinsics", "needs", "optional", "policy",
 }  # fmt: skip
 IMPURE_MODULES = {
     "os", "sys", "io", "time", "datetime", "random", "secrets", "socket", "subprocess", "shutil", "tempfile",
@@ -26,6 +26,8 @@ ROOMS: dict[str, set[str]] = {
         "account_ports", "bootstrap", "destroy", "checks", "permissions", "trust", "intrinsics", "ports",
     },
     "usecase": {"settings", "catalog", "ports"},
+    "deployments": {"ports", "history"},
+    "history": set(),
     "execute": {"ports", "making", "plan", "smoke"},
     "making": {"ports", "release", "template"},
     "permissions": {"ports", "making", "transform", "template", "needs", "grants", "intrinsics", "policy"},

@@ -43,7 +43,7 @@ def target(world: World) -> Target:
     """Open the environment test, as the role that deploys there."""
     caller = f"arn:aws:sts::{TEST}:assumed-role/shop-deploy-test/x"
     functions, sam = FakeFunctions(world), FakeSam(world, TEST)
-    return Target(caller, FakeStacks(world, TEST), functions, sam, FakePolicies(world, TEST))
+    return Target(caller, FakeStore(world), FakeStacks(world, TEST), functions, sam, FakePolicies(world, TEST))
 
 
 def planned(world: World, release: Release, environment: Environment | None = None) -> Plan:

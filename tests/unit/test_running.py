@@ -10,7 +10,17 @@ from lockstep import execute
 from lockstep.errors import DeployError, LockstepError, UnavailableError
 from lockstep.model import Digest, ReleaseId, RunningService, Sha256, SmokeOutcome, SmokeTest, StackName
 from lockstep.ports import StackState, Target
-from lockstep.testing import TEST, FakeFunctions, FakePolicies, FakeSam, FakeStacks, World, a_digest, a_smoke_event
+from lockstep.testing import (
+    TEST,
+    FakeFunctions,
+    FakePolicies,
+    FakeSam,
+    FakeStacks,
+    FakeStore,
+    World,
+    a_digest,
+    a_smoke_event,
+)
 
 STACK = StackName("shop-test-hello")
 SMOKE = SmokeTest("hello", STACK, a_smoke_event())
@@ -20,7 +30,9 @@ def target(world: World, stacks: FakeStacks | None = None) -> Target:
     """Open the environment test, as the role that deploys there."""
     caller = f"arn:aws:sts::{TEST}:assumed-role/shop-deploy-test/x"
     functions, sam = FakeFunctions(world), FakeSam(world, TEST)
-    return Target(caller, stacks or FakeStacks(world, TEST), functions, sam, FakePolicies(world, TEST))
+    return Target(
+        caller, FakeStore(world), stacks or FakeStacks(world, TEST), functions, sam, FakePolicies(world, TEST)
+    )
 
 
 def test_what_runs_where_nothing_is() -> None:

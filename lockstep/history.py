@@ -1,0 +1,137 @@
+"""Reads and writes the records of an environment's deployments, and says what follows from them. Pure.
+
+A record is a file of its own, written once and never changed. Together, in the order of their numbers, they say for
+each service which releases it ran, which of those are proven there, and which one came before.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from lockstep import canonical
+from lockstep.errors import GateError, LockstepError
+from lockstep.model import DeployedService, Deployment, Kind, ReleaseId, Result, Sha256, digest
+
+FORMAT = 1
+_DAMAGE = (ValueError, KeyError, TypeError, AttributeError, RecursionError, LockstepError)
+Deployments = tuple[Deployment, ...]
+
+
+def encode(one: Deployment) -> bytes:
+    """Return a record as it is stored."""
+    return canonical.encode({"format": FORMAT, **document(one)})
+
+
+def decode(content: bytes, key: str) -> Deployment:
+    """Read a stored record; raises GateError, naming its key, for one that is damaged."""
+    try:
+        found = json.loads(content)
+        if found["format"] != FORMAT:
+            raise ValueError(found["format"])
+        return Deployment(
+            number=int(found["number"]),
+            kind=Kind(found["kind"]),
+            at=str(found["at"]),
+            caller=str(found["caller"]),
+            release=ReleaseId(found["release"]),
+            commit=str(found["commit"]),
+            services=tuple(_service(name, body) for name, body in sorted(found["services"].items())),
+            forced=tuple(str(reason) for reason in found["forced"]),
+            execution=str(found["execution"]),
+            automatic=bool(found["automatic"]),
+        )
+    except _DAMAGE as error:
+        raise GateError(f"reading the record {key}", "it is damaged", "invoke history") from error
+
+
+def document(one: Deployment) -> dict[str, Any]:
+    """Return a record as JSON."""
+    return {
+        "number": one.number,
+        "kind": one.kind.value,
+        "at": one.at,
+        "caller": one.caller,
+        "release": one.release,
+        "commit": one.commit,
+        "services": {
+            service.name: {
+                "from": service.before,
+                "result": service.result.value,
+                "seconds": round(service.seconds, 3),
+                "template_sha256": service.template_sha256,
+                "images": dict(service.images),
+                "smoke": [{"name": name, "passed": passed} for name, passed in service.smoke],
+            }
+            for service in one.services
+        },
+        "forced": list(one.forced),
+        "execution": one.execution,
+        "automatic": one.automatic,
+    }
+
+
+def services(deployments: Deployments) -> tuple[str, ...]:
+    """Return every service that was ever deployed, by name."""
+    return tuple(sorted({service.name for one in deployments for service in one.services}))
+
+
+def latest(deployments: Deployments, service: str) -> tuple[Deployment, DeployedService] | None:
+    """Return the last record by which a service came to run a release; None where there is none."""
+    return next((found for found in reversed(tuple(_of(deployments, service))) if found[1].runs), None)
+
+
+def is_proven(deployments: Deployments, release: ReleaseId, service: str) -> bool:
+    """Did a service, when it last was given a release or tested with it, pass that release's smoke tests?"""
+    found = [one for record, one in _of(deployments, service) if record.release == release and one.runs]
+    return bool(found) and found[-1].is_proven
+
+
+def was_deployed(deployments: Deployments, release: ReleaseId, service: str) -> bool:
+    """Did a service ever run a release?"""
+    return any(record.release == release and one.runs for record, one in _of(deployments, service))
+
+
+def line(deployments: Deployments, service: str) -> tuple[ReleaseId, ...]:
+    """Return the releases that led to what a service runs, the oldest first, the one it runs last.
+
+    What a rollback left is no part of it: going back once more must not bring it again.
+    """
+    found: list[ReleaseId] = []
+    for record, one in _of(deployments, service):
+        if not one.runs or record.kind is Kind.SMOKE:
+            continue
+        if record.kind is Kind.ROLLBACK and record.release in found:
+            del found[found.index(record.release) + 1 :]
+        elif record.release not in found[-1:]:
+            found = [release for release in found if release != record.release] + [record.release]
+    return tuple(found)
+
+
+def previous(deployments: Deployments, service: str) -> ReleaseId | None:
+    """Return the release before the one that a service runs: the last of its line that is proven; None without one."""
+    before = reversed(line(deployments, service)[:-1])
+    return next((release for release in before if is_proven(deployments, release, service)), None)
+
+
+def behind(earlier: Deployments, release: ReleaseId, service: str) -> int | None:
+    """Return how many releases an earlier environment is ahead of one; None for one that it does not know."""
+    releases = line(earlier, service)
+    return len(releases) - 1 - releases.index(release) if release in releases else None
+
+
+def _of(deployments: Deployments, service: str) -> Iterable[tuple[Deployment, DeployedService]]:
+    return ((record, one) for record in deployments for one in record.services if one.name == service)
+
+
+def _service(name: str, body: dict[str, Any]) -> DeployedService:
+    return DeployedService(
+        name=name,
+        before=None if body["from"] is None else ReleaseId(body["from"]),
+        result=Result(body["result"]),
+        seconds=float(body["seconds"]),
+        template_sha256=Sha256(body["template_sha256"]),
+        images=tuple((function, digest(text)) for function, text in sorted(body["images"].items())),
+        smoke=tuple((str(test["name"]), bool(test["passed"])) for test in body["smoke"]),
+    )
