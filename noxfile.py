@@ -129,7 +129,7 @@ def coverage(session: nox.Session) -> None:
     _run(session, "coverage", "combine")
     pure = (
         "model", "names", "plan", "report", "account_report", "release", "template", "smoke", "canonical", "errors",
-        "settings", "grants", "history", "intrinsics", "needs", "optional", "policy",
+        "settings", "grants", "history", "status_report", "intrinsics", "needs", "optional", "policy",
     )  # fmt: skip
     _run(session, "coverage", "report", "--fail-under=100", "--include", ",".join(f"lockstep/{p}.py" for p in pure))
     _run(session, "coverage", "report", "--fail-under=90")
@@ -151,8 +151,8 @@ def demo(session: nox.Session) -> None:
             say(f"     {name} {function} {image}")
     say("4/6  Deploy it to test as the developer, and smoke-test it.")
     _invoke(session, "deploy", "--env", "test", "--release", made["release"])
-    say("5/6  Deploy the same digest to prod as the releaser, since the developer may not, and smoke-test it.")
-    _invoke(session, "deploy", "--env", "prod", "--release", made["release"], "--profile", "lockstep-sandbox-releaser")
+    say("5/6  Promote what runs in test to prod as the releaser, since the developer may not: the same digest.")
+    _invoke(session, "promote", "--to", "prod", "--profile", "lockstep-sandbox-releaser")
     say("6/6  See what runs where.")
     _invoke(session, "status")
     say("Done. To go on: source .venv/bin/activate, change a line of services/hello/app/app.py, and then")

@@ -17,6 +17,8 @@ PROFILE = "AWS profile to start from, instead of tooling.profile"
 SERVICE = "only this service; may be given more than once"
 # Optional to Invoke, required by us: Invoke takes whatever comes next, even --help, for what it requires itself.
 ENV = "the environment's name"
+FORCE = "pass the gates that refuse the release, where the environment's settings allow it; it is recorded"
+WAIT = "wait while somebody else deploys there, instead of ending with 8"
 
 
 def _open(c: Context, json: bool, profile: str | None = None) -> Wiring:
@@ -101,7 +103,9 @@ def release(c: Context, profile: str | None = None, json: bool = False) -> None:
         "env": ENV,
         "release": "deploy this release (its name, or the start of it); default: one made from the working tree",
         "service": SERVICE,
-        "dry-run": "show the plan and change nothing in the environment",
+        "dry-run": "show what `invoke plan` shows and change nothing in the environment",
+        "force": FORCE,
+        "wait": WAIT,
         "profile": PROFILE,
         "json": JSON,
     },
@@ -112,6 +116,8 @@ def deploy(
     env: str | None = None,
     release: str | None = None,
     dry_run: bool = False,
+    force: bool = False,
+    wait: bool = False,
     profile: str | None = None,
     json: bool = False,
 ) -> None:
@@ -119,9 +125,105 @@ def deploy(
 
     Example: invoke deploy --env test
     """
-    from lockstep import app
+    from lockstep import deploying
 
-    _end(app.deploy(_open(c, json, profile), env, release, service, dry_run=dry_run))
+    wish = deploying.Wish(service, force, wait, dry_run)
+    _end(deploying.deploy(_open(c, json, profile), env, release, wish))
+
+
+@task(
+    iterable=["service"],
+    help={
+        "env": ENV,
+        "release": "plan for this release (its name, or the start of it); default: one made from the working tree",
+        "service": SERVICE,
+        "profile": PROFILE,
+        "json": JSON,
+    },
+)
+def plan(
+    c: Context,
+    service: list[str],
+    env: str | None = None,
+    release: str | None = None,
+    profile: str | None = None,
+    json: bool = False,
+) -> None:
+    """Show what a deployment would change.
+
+    Example: invoke plan --env prod --release 0123abcd
+    """
+    from lockstep import deploying
+
+    _end(deploying.deploy(_open(c, json, profile), env, release, deploying.Wish(service, dry_run=True)))
+
+
+@task(
+    iterable=["service"],
+    help={
+        "to": "the environment to bring the release to",
+        "from": "the environment whose release it is; default: the one before it in the order of the settings",
+        "service": SERVICE,
+        "dry-run": "show the plan and change nothing in the environment",
+        "force": FORCE,
+        "wait": WAIT,
+        "profile": PROFILE,
+        "json": JSON,
+    },
+)
+def promote(
+    c: Context,
+    service: list[str],
+    to: str | None = None,
+    from_: str | None = None,
+    dry_run: bool = False,
+    force: bool = False,
+    wait: bool = False,
+    profile: str | None = None,
+    json: bool = False,
+) -> None:
+    """Bring what runs in one environment to the next.
+
+    Example: invoke promote --to prod
+    """
+    from lockstep import deploying
+
+    wish = deploying.Wish(service, force, wait, dry_run)
+    _end(deploying.promote(_open(c, json, profile), to, from_, wish))
+
+
+@task(
+    iterable=["service"],
+    help={
+        "env": ENV,
+        "to": "go back to this release, which ran there (its name, or the start of it); default: the one before",
+        "service": SERVICE,
+        "dry-run": "show the plan and change nothing in the environment",
+        "force": FORCE,
+        "wait": WAIT,
+        "profile": PROFILE,
+        "json": JSON,
+    },
+)
+def rollback(
+    c: Context,
+    service: list[str],
+    env: str | None = None,
+    to: str | None = None,
+    dry_run: bool = False,
+    force: bool = False,
+    wait: bool = False,
+    profile: str | None = None,
+    json: bool = False,
+) -> None:
+    """Bring an environment back to an earlier release.
+
+    Example: invoke rollback --env test
+    """
+    from lockstep import deploying
+
+    wish = deploying.Wish(service, force, wait, dry_run)
+    _end(deploying.roll_back(_open(c, json, profile), env, to, wish))
 
 
 @task(iterable=["service"], help={"env": ENV, "service": SERVICE, "profile": PROFILE, "json": JSON})
@@ -132,20 +234,58 @@ def smoke(
 
     Example: invoke smoke --env test
     """
-    from lockstep import app
+    from lockstep import looking
 
-    _end(app.smoke(_open(c, json, profile), env, service))
+    _end(looking.smoke(_open(c, json, profile), env, service))
 
 
-@task(help={"json": JSON, "profile": PROFILE})
-def status(c: Context, profile: str | None = None, json: bool = False) -> None:
+@task(
+    help={
+        "drift": "ask CloudFormation, too, what was changed beside it; takes some seconds for each stack",
+        "json": JSON,
+        "profile": PROFILE,
+    }
+)
+def status(c: Context, drift: bool = False, profile: str | None = None, json: bool = False) -> None:
     """Show what runs in every environment.
 
     Example: invoke status
     """
-    from lockstep import app
+    from lockstep import looking
 
-    _end(app.status(_open(c, json, profile)))
+    _end(looking.status(_open(c, json, profile), drift=drift))
+
+
+@task(help={"env": ENV, "last": "how many deployments, the last ones", "profile": PROFILE, "json": JSON})
+def history(c: Context, env: str | None = None, last: int = 20, profile: str | None = None, json: bool = False) -> None:
+    """Show what was deployed to an environment, when.
+
+    Example: invoke history --env prod
+    """
+    from lockstep import looking
+
+    _end(looking.recorded(_open(c, json, profile), env, last))
+
+
+@task(
+    iterable=["service"],
+    help={"env": ENV, "service": SERVICE, "yes": "release without asking", "profile": PROFILE, "json": JSON},
+)
+def unlock(
+    c: Context,
+    service: list[str],
+    env: str | None = None,
+    yes: bool = False,
+    profile: str | None = None,
+    json: bool = False,
+) -> None:
+    """Release a lock whose holder is dead, after asking.
+
+    Example: invoke unlock --env test
+    """
+    from lockstep import deploying
+
+    _end(deploying.unlock(_open(c, json, profile), env, service, yes=yes))
 
 
 @task(
@@ -257,5 +397,8 @@ def sandbox_status(c: Context, json: bool = False) -> None:
     _end(app.sandbox_status(_open(c, json)))
 
 
-namespace = Collection(doctor, build, push, package, release, deploy, smoke, status, bootstrap, permissions, destroy)
+namespace = Collection(
+    doctor, build, push, package, release, plan, deploy, promote, rollback, smoke, status, history, unlock, bootstrap,
+    permissions, destroy,
+)  # fmt: skip
 namespace.add_collection(Collection("sandbox", start, stop, reset, sandbox_status))

@@ -141,6 +141,7 @@ def _resources(settings: Settings, names: Names, environments: tuple[Environment
             "EnvironmentAccounts": _list(e.account for e in environments),
             "DeployRoles": _list(names.deploy_role(e.name, e.account) for e in environments),
             "ExecutionRoles": _list(names.execution_role(e.name, e.account) for e in environments),
+            "StatusRoles": _list(names.status_role(e.name, e.account) for e in environments),
             "Organization": settings.organization,
         },
         tags=settings.tooling.tags,
@@ -180,6 +181,9 @@ def _deployer(settings: Settings, names: Names, environment: Environment) -> Acc
             "Environment": environment.name,
             "EnvironmentAccount": environment.account,
             "ArtifactBucket": names.bucket,
+            "EarlierStatusRoles": _list(
+                names.status_role(e.name, e.account) for e in settings.earlier(environment.name)
+            ),
             "Deployers": _list(settings.environment(environment.name).deployers),
             "Organization": settings.organization,
         },
@@ -212,6 +216,7 @@ def _repository(
 
 def _account(settings: Settings, names: Names, environment: Environment, services: tuple[Service, ...]) -> AccountStack:
     developer = [names.developer_role] if settings.tooling.developers else []
+    later = settings.later(environment.name)
     return AccountStack(
         account=environment.account,
         where=environment.name,
@@ -222,7 +227,9 @@ def _account(settings: Settings, names: Names, environment: Environment, service
             "Environment": environment.name,
             "ToolingAccount": names.tooling,
             "DeployerRole": names.deployer_role(environment.name),
-            "StatusReaders": _list([names.deployer_role(environment.name), *developer]),
+            "StatusReaders": _list(
+                [names.deployer_role(environment.name), *(names.deployer_role(e.name) for e in later), *developer]
+            ),
             "ArtifactBucket": names.bucket,
             "Organization": settings.organization,
             "Protected": str(environment.protect).lower(),

@@ -68,8 +68,8 @@ class Callers:
         inner = session.assume(role, caller, cure)
         return inner, inner.prove(account, f"opening {environment}")
 
-    def status_role(self, environment: str) -> Caller:
-        """Become an environment's status role, as the caller or else as its deployer."""
+    def status_role(self, environment: str, through: str) -> Caller:
+        """Become an environment's status role, as the caller or else as the deployer of `through`."""
         account = self.settings.environment(environment).value.account
         role = self.settings.names.status_role(environment, account)
         session, caller = self.base
@@ -77,7 +77,7 @@ class Callers:
             opened = session.assume(role, caller, "invoke bootstrap")
         except IdentityError as refused:
             try:
-                session, caller = self.deployer(environment)
+                session, caller = self.deployer(through)
                 opened = session.assume(role, caller, "invoke bootstrap")
             except IdentityError:
                 raise refused from None

@@ -5,7 +5,7 @@ Stops at the first failure, and says what was not started.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 
 from lockstep import making, plan, smoke
@@ -14,30 +14,30 @@ from lockstep.model import (
     Change,
     DeployStack,
     Environment,
-    EnvironmentStatus,
     Outcome,
     Plan,
     ProtectStack,
     ProveAccount,
     Result,
     RunningService,
-    Service,
     ServiceBuild,
     ServiceOutcome,
     SmokeOutcome,
     SmokeTest,
     StackName,
 )
-from lockstep.names import RELEASE_TAG, SETTINGS_TAG, TEMPLATE_TAG, Names
+from lockstep.names import COMMIT_TAG, RELEASE_TAG, SETTINGS_TAG, TEMPLATE_TAG, Names
 from lockstep.ports import Clock, Registry, Releases, Say, Store, Target
 
+Fence = Callable[[], None]
 _RESULTS = {Change.CREATE: Result.CREATED, Change.UPDATE: Result.UPDATED, Change.NONE: Result.UNCHANGED}
 
 
-def run(steps: Plan, target: Target, releases: Releases, clock: Clock, say: Say) -> Outcome:
+def run(steps: Plan, target: Target, releases: Releases, clock: Clock, say: Say, fence: Fence) -> Outcome:
     """Carry out `steps` and return what came of each. A failed step ends the run; later ones are not started.
 
-    Raises RegistryError, with nothing deployed, where an image of a stack that will change is not in the registry.
+    `fence` is asked before every change of a stack, and raises where the deployment may not go on. Raises
+    RegistryError, with nothing deployed, where an image of a stack that will change is not in the registry.
     """
     _ensure_images(steps, releases.registry)
     done: list[ServiceOutcome] = []
@@ -46,7 +46,7 @@ def run(steps: Plan, target: Target, releases: Releases, clock: Clock, say: Say)
         if isinstance(step, ProveAccount):
             _prove(step, target)
         elif isinstance(step, DeployStack):
-            done.append(_deploy(step, steps, target, releases.store, clock, say))
+            done.append(_deploy(step, steps, target, releases.store, clock, say, fence))
         elif isinstance(step, ProtectStack):
             done = [_protect(step, target, say, one) if one.name == step.service else one for one in done]
         else:
@@ -77,6 +77,8 @@ def running(service: str, stack: StackName, functions: tuple[str, ...], target: 
         template_sha256=state.tags.get(TEMPLATE_TAG),  # type: ignore[arg-type]  # tags are text until they are compared
         images=images,
         settings_hash=state.tags.get(SETTINGS_TAG),
+        commit=state.tags.get(COMMIT_TAG),
+        changed=state.changed,
         protected=state.protected,
     )
 
@@ -91,16 +93,12 @@ def running_builds(
     )
 
 
-def status(
-    environment: Environment, services: tuple[Service, ...], names: Names, reader: Callable[[str], Target]
-) -> EnvironmentStatus:
-    """Ask an environment's account what runs there; where the caller may not look at it, say so in the answer."""
-    try:
-        target = reader(environment.name)
-        found = tuple(running(s.name, names.service_stack(environment.name, s.name), (), target) for s in services)
-    except IdentityError as error:
-        return EnvironmentStatus(environment, error=error)
-    return EnvironmentStatus(environment, found)
+def all_running(
+    services: Collection[str], environment: Environment, names: Names, target: Target
+) -> tuple[RunningService, ...]:
+    """Ask an environment's account what runs of some services, and leave out those that have no stack there."""
+    found = (running(name, names.service_stack(environment.name, name), (), target) for name in sorted(services))
+    return tuple(now for now in found if now.status is not None)
 
 
 def smoke_test(step: SmokeTest, target: Target, say: Say) -> SmokeOutcome:
@@ -134,10 +132,13 @@ def _prove(step: ProveAccount, target: Target) -> None:
         raise IdentityError(f"deploying to account {step.account}", f"the caller is {target.caller}", "invoke doctor")
 
 
-def _deploy(step: DeployStack, steps: Plan, target: Target, store: Store, clock: Clock, say: Say) -> ServiceOutcome:
+def _deploy(
+    step: DeployStack, steps: Plan, target: Target, store: Store, clock: Clock, say: Say, fence: Fence
+) -> ServiceOutcome:
     began = clock.seconds()
     try:
         if step.change is not Change.NONE:
+            fence()
             say(f"{step.service}: {step.change} {step.stack} in {steps.environment.name} ({step.reason})")
             _bring(step, making.read_template(store, step.build), target, say)
             _verify(step, target)

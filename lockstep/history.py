@@ -8,11 +8,25 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from lockstep import canonical
 from lockstep.errors import GateError, LockstepError
-from lockstep.model import DeployedService, Deployment, Kind, ReleaseId, Result, Sha256, digest
+from lockstep.model import (
+    DeployedService,
+    Deployment,
+    Digest,
+    Kind,
+    Outcome,
+    Release,
+    ReleaseId,
+    Result,
+    RunningService,
+    Sha256,
+    digest,
+)
+from lockstep.names import commit_name
 
 FORMAT = 1
 _DAMAGE = (ValueError, KeyError, TypeError, AttributeError, RecursionError, LockstepError)
@@ -43,7 +57,7 @@ def decode(content: bytes, key: str) -> Deployment:
             automatic=bool(found["automatic"]),
         )
     except _DAMAGE as error:
-        raise GateError(f"reading the record {key}", "it is damaged", "invoke history") from error
+        raise GateError(f"reading the record {key}", "it is damaged", "see the versions of that file in S3") from error
 
 
 def document(one: Deployment) -> dict[str, Any]:
@@ -72,6 +86,59 @@ def document(one: Deployment) -> dict[str, Any]:
     }
 
 
+@dataclass(frozen=True)
+class Circumstances:
+    """Why, when and by whom something was deployed: what a record holds beside what came of it."""
+
+    kind: Kind
+    at: str
+    caller: str
+    execution: str = ""
+    forced: tuple[str, ...] = ()
+    automatic: bool = False
+
+
+def of_outcome(
+    outcome: Outcome, release: Release, running: Iterable[RunningService], about: Circumstances
+) -> Deployment:
+    """Return the record of an outcome, still without its number; `running` is what ran before."""
+    before = {now.name: now.release for now in running}
+    smoke = [(test.service, (test.name, test.passed)) for test in outcome.smoke]
+    return Deployment(
+        number=0,
+        kind=about.kind,
+        at=about.at,
+        caller=about.caller,
+        forced=about.forced,
+        execution=about.execution,
+        automatic=about.automatic,
+        release=release.release_id,
+        commit=commit_name(release.commit),
+        services=tuple(
+            DeployedService(
+                name=one.name,
+                before=before.get(one.name),
+                result=one.result,
+                seconds=one.seconds,
+                template_sha256=release.build_of(one.name).template_sha256,
+                images=tuple((name, ref.digest) for name, ref in release.build_of(one.name).images),
+                smoke=tuple(test for service, test in smoke if service == one.name),
+            )
+            for one in outcome.services
+        ),
+    )
+
+
+def is_news(deployments: Deployments, record: Deployment) -> bool:
+    """Does a record say what those before it do not: that something changed, failed, or is proven otherwise?"""
+    return any(
+        one.result is not Result.UNCHANGED
+        or one.is_proven != is_proven(deployments, record.release, one.name)
+        or not was_deployed(deployments, record.release, one.name)
+        for one in record.services
+    )
+
+
 def services(deployments: Deployments) -> tuple[str, ...]:
     """Return every service that was ever deployed, by name."""
     return tuple(sorted({service.name for one in deployments for service in one.services}))
@@ -80,6 +147,11 @@ def services(deployments: Deployments) -> tuple[str, ...]:
 def latest(deployments: Deployments, service: str) -> tuple[Deployment, DeployedService] | None:
     """Return the last record by which a service came to run a release; None where there is none."""
     return next((found for found in reversed(tuple(_of(deployments, service))) if found[1].runs), None)
+
+
+def images(deployments: Deployments, release: ReleaseId, service: str) -> dict[str, Digest]:
+    """Return by function the digests that a release names for a service, by its records; nothing without one."""
+    return next((dict(one.images) for record, one in _of(deployments, service) if record.release == release), {})
 
 
 def is_proven(deployments: Deployments, release: ReleaseId, service: str) -> bool:
@@ -109,10 +181,14 @@ def line(deployments: Deployments, service: str) -> tuple[ReleaseId, ...]:
     return tuple(found)
 
 
-def previous(deployments: Deployments, service: str) -> ReleaseId | None:
-    """Return the release before the one that a service runs: the last of its line that is proven; None without one."""
-    before = reversed(line(deployments, service)[:-1])
-    return next((release for release in before if is_proven(deployments, release, service)), None)
+def previous(deployments: Deployments, service: str, running: ReleaseId | None) -> ReleaseId | None:
+    """Return the release before the one that runs: the last of the service's line that is proven; None without one.
+
+    What runs is what the account says, which may have no record: a run that was killed leaves none.
+    """
+    releases = line(deployments, service)
+    before = releases[: releases.index(running)] if running in releases else releases
+    return next((release for release in reversed(before) if is_proven(deployments, release, service)), None)
 
 
 def behind(earlier: Deployments, release: ReleaseId, service: str) -> int | None:

@@ -95,6 +95,22 @@ class Images:
             raise _engine_down(self.host, error) from error
         return True
 
+    def base(self, tag: str) -> str | None:
+        """Return what a local image was built from: the image at the end of the chain of its parents.
+
+        By digest, or by its id where it came from no registry; None where there is no image of this tag here. The
+        classic builder keeps each step's image as the parent of the next.
+        """
+        try:
+            found = self._docker.api.inspect_image(tag)
+            while found.get("Parent"):
+                found = self._docker.api.inspect_image(found["Parent"])
+        except NotFound:
+            return None
+        except _FAILURES as error:
+            raise _engine_down(self.host, error) from error
+        return str(next(iter(found.get("RepoDigests") or ()), found["Id"]))
+
     def remove(self, tag: str) -> None:
         """Remove a local tag; nothing where there is none. Raises BuildError where the engine does not do it."""
         try:

@@ -5,16 +5,28 @@ Every result is kept by what it was made from, so nothing that exists is made ag
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from lockstep import canonical, names, release, template
+from lockstep import VERSION, canonical, catalog, names, release, smoke, template
 from lockstep.errors import BuildError, GateError, RegistryError
-from lockstep.model import Commit, ImageFunction, ImageRef, Release, ReleaseId, Service, ServiceBuild
+from lockstep.model import (
+    Commit,
+    ImageDetails,
+    ImageFunction,
+    ImageRef,
+    Release,
+    ReleaseId,
+    Service,
+    ServiceBuild,
+    Sha256,
+    SmokeEvent,
+)
 from lockstep.names import Names
-from lockstep.ports import Clock, Say, Store, Tooling
+from lockstep.ports import Clock, Say, Store, Tooling, Wiring
 
 
 @dataclass(frozen=True)
@@ -121,9 +133,27 @@ class Maker:
         final = canonical.encode(template.pinned(json.loads(packaged), images))
         sha256 = canonical.sha256(final)
         store.put_once(names.template_key(sha256), final)
-        build = ServiceBuild(service.name, service.source_hash, tuple(sorted(images.items())), sha256)
+        build = ServiceBuild(
+            name=service.name,
+            source_hash=service.source_hash,
+            images=tuple(sorted(images.items())),
+            template_sha256=sha256,
+            details=tuple((i.logical_id, self.details(service, i, images[i.logical_id])) for i in service.images),
+            tools=self._tools(service),
+        )
         record = canonical.encode(release.encode_build(build))
         return _read_build(service.name, _first(store, names.build_key(service.name, service.source_hash), record))
+
+    def details(self, service: Service, image: ImageFunction, ref: ImageRef) -> ImageDetails:
+        """Return what is known of a pushed image; of its base nothing where it was not built here."""
+        media_type, sizes = self.tooling.registry.layers(ref)
+        base = self.tooling.images.base(self.tag_of(service, image))
+        return ImageDetails(media_type, image.architecture, sum(sizes), len(sizes), base)
+
+    def _tools(self, service: Service) -> tuple[tuple[str, str], ...]:
+        """Return the versions of what shapes a build: no engine where there is no image."""
+        engine = (("docker", self.tooling.images.ping()),) if service.images else ()
+        return (("aws-sam-cli", self.tooling.packager.version()), *engine, ("lockstep", VERSION))
 
     def known(self, service: Service) -> ServiceBuild | None:
         """Return the build of exactly this source, where anyone has made it before."""
@@ -135,12 +165,21 @@ class Maker:
         return build if all(here) else None
 
     def make(self, service: Service) -> ServiceBuild:
-        """Ensure a service's build: its images, its packaged template, its record."""
+        """Ensure a service's build: its images, its packaged template, its record, and beside them its smoke file."""
         if build := self.known(service):
             self.say(f"{service.name}: nothing changed since it was built")
-            return build
-        images = {image.logical_id: self.ensure(service, image) for image in service.images}
-        return self.package(service, images)
+        else:
+            images = {image.logical_id: self.ensure(service, image) for image in service.images}
+            build = self.package(service, images)
+        return replace(build, smoke_sha256=self._keep_smoke(service))
+
+    def _keep_smoke(self, service: Service) -> Sha256 | None:
+        if not service.smoke:
+            return None
+        content = smoke.encode(service.smoke)
+        sha256 = canonical.sha256(content)
+        self.tooling.store.put_once(names.smoke_key(sha256), content)
+        return sha256
 
     def publish(self, builds: tuple[ServiceBuild, ...], clock: Clock) -> tuple[Release, bool]:
         """Ensure the manifest; return the release and whether it is new."""
@@ -151,6 +190,19 @@ class Maker:
             return made, False
         who = {"by": self.tooling.caller, "at": clock.now()}
         return made, store.put_once(key, release.encode(self.names.project, made, who))
+
+
+def maker(wiring: Wiring) -> Maker:
+    """Open the tooling account as the caller and return who makes releases of the working tree there."""
+    commit = wiring.commit()
+    unchanged = functools.partial(catalog.is_unchanged, wiring.services)
+    return Maker(wiring.root, wiring.settings().names, wiring.tooling(), commit, wiring.console.say, unchanged)
+
+
+def make_release(wiring: Wiring) -> tuple[Release, bool]:
+    """Make the release of the working tree, each part only where it is not there yet; say whether it is new."""
+    making = maker(wiring)
+    return making.publish(tuple(making.make(service) for service in wiring.services()), wiring.clock)
 
 
 def find_release(store: Store, wanted: str) -> Release:
@@ -168,10 +220,23 @@ def find_release(store: Store, wanted: str) -> Release:
 
 def read_template(store: Store, build: ServiceBuild) -> bytes:
     """Read a build's packaged template and verify it; raises GateError."""
-    content = store.get(names.template_key(build.template_sha256))
+    what = f"the packaged template of {build.name}"
+    return _verified(store, names.template_key(build.template_sha256), build.template_sha256, what)
+
+
+def read_smoke(store: Store, build: ServiceBuild) -> tuple[SmokeEvent, ...]:
+    """Read the smoke tests of a release's service and verify them; none where it has none. Raises GateError."""
+    if build.smoke_sha256 is None:
+        return ()
+    key, what = names.smoke_key(build.smoke_sha256), f"the smoke file of {build.name}"
+    return smoke.read(_verified(store, key, build.smoke_sha256, what), key)
+
+
+def _verified(store: Store, key: str, sha256: Sha256, what: str) -> bytes:
+    content = store.get(key)
     if content is None:
-        raise GateError(f"reading the packaged template of {build.name}", "it is not in the bucket", "invoke release")
-    release.verify_template(content, build)
+        raise GateError(f"reading {what}", f"there is no {key} in the bucket", "invoke release")
+    release.verify(content, sha256, what)
     return content
 
 

@@ -158,10 +158,26 @@ class Commit:
 
 
 @dataclass(frozen=True)
+class ImageDetails:
+    """What is known of a pushed image. `size` is that of its compressed layers together, in bytes.
+
+    `base` is the image that it was built from, by digest, or by its id where no registry gave it; None where the image
+    was found in the registry and not built here.
+    """
+
+    media_type: str
+    architecture: Architecture
+    size: int
+    layers: int
+    base: str | None
+
+
+@dataclass(frozen=True)
 class ServiceBuild:
     """What building a service gave: by logical id its images, and its packaged template by content.
 
-    `smoke_sha256` is that of its smoke file, by which it was not built: None where it has none.
+    `details` are facts about the images, `tools` the versions of what built them, those of whoever built this source
+    first. `smoke_sha256` is that of its smoke file, by which it was not built: None where it has none.
     """
 
     name: str
@@ -169,6 +185,8 @@ class ServiceBuild:
     images: tuple[tuple[str, ImageRef], ...]
     template_sha256: Sha256
     smoke_sha256: Sha256 | None = None
+    details: tuple[tuple[str, ImageDetails], ...] = ()
+    tools: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -189,7 +207,12 @@ class Release:
 
 @dataclass(frozen=True)
 class RunningService:
-    """What an account says of one service's stack: `images` by logical id, None where a function is gone."""
+    """What an account says of one service's stack: `images` by logical id, None where a function is gone.
+
+    `commit` is as `names.commit_name` gives it; `changed` is when the stack last was, in UTC, ISO 8601, and `age` how
+    many seconds ago, where that was asked for. `drift` names what of it is not as its template says, None where
+    nobody looked.
+    """
 
     name: str
     stack: StackName
@@ -199,6 +222,10 @@ class RunningService:
     images: tuple[tuple[str, Digest | None], ...] = ()
     settings_hash: str | None = None
     protected: bool = False
+    commit: str | None = None
+    changed: str | None = None
+    age: float | None = None
+    drift: tuple[str, ...] | None = None
 
 
 class Change(StrEnum):
@@ -257,6 +284,11 @@ class Plan:
     environment: Environment
     release: ReleaseId
     steps: tuple[Step, ...]
+
+    @property
+    def deployments(self) -> tuple[DeployStack, ...]:
+        """The steps that bring a stack to its build, also where nothing is to be done."""
+        return tuple(step for step in self.steps if isinstance(step, DeployStack))
 
 
 @dataclass(frozen=True)
@@ -320,20 +352,57 @@ def smoke_exit_code(outcomes: tuple[SmokeOutcome, ...]) -> int:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a plan: what was done, what failed, what was never started."""
+    """What came of a plan: what was done, what failed, what was never started.
+
+    `unrecorded` says why the record of it could not be written, where it could not.
+    """
 
     plan: Plan
     services: tuple[ServiceOutcome, ...] = ()
     smoke: tuple[SmokeOutcome, ...] = ()
     not_started: tuple[Step, ...] = ()
+    unrecorded: LockstepError | None = None
 
     @property
     def exit_code(self) -> int:
-        """0 only if every step was done and every smoke test passed."""
+        """0 only if every step was done and recorded and every smoke test passed."""
         for service in self.services:
             if service.error is not None:
                 return service.error.exit_code
-        return 6 if self.not_started else smoke_exit_code(self.smoke)
+        recorded = 0 if self.unrecorded is None else self.unrecorded.exit_code
+        return 6 if self.not_started else smoke_exit_code(self.smoke) or recorded
+
+    @property
+    def is_disproven(self) -> bool:
+        """Was everything deployed, and did a function then give a wrong answer? None at all says nothing of it."""
+        complete = not self.not_started and all(one.error is None for one in self.services)
+        wrong = (test for test in self.smoke if not test.passed)
+        return complete and any(test.error is None or test.error.exit_code == 6 for test in wrong)
+
+
+@dataclass(frozen=True)
+class Holder:
+    """Who holds a lock: the ARN of the caller, the machine, and the pipeline's execution where there is one."""
+
+    caller: str
+    host: str
+    execution: str = ""
+
+
+@dataclass(frozen=True)
+class Lock:
+    """One deployment's right to change a service in an environment; `number` is its fencing token.
+
+    `start` and `until` are in UTC, ISO 8601; without an end it holds until it is released. `is_new` is true for who
+    took it just now.
+    """
+
+    service: str
+    number: int
+    holder: Holder
+    start: str
+    until: str
+    is_new: bool = False
 
 
 class Kind(StrEnum):
@@ -393,8 +462,9 @@ class Deployment:
 
 @dataclass(frozen=True)
 class EnvironmentStatus:
-    """What runs in one environment, or the error of a caller who may not look at it."""
+    """What runs in one environment and the records of what was deployed there, or why the caller may not look."""
 
     environment: Environment
     services: tuple[RunningService, ...] = ()
+    deployments: tuple[Deployment, ...] = ()
     error: LockstepError | None = None

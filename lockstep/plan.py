@@ -16,8 +16,8 @@ from lockstep.model import (
     ProveAccount,
     Release,
     RunningService,
-    Service,
     ServiceBuild,
+    SmokeEvent,
     SmokeTest,
 )
 from lockstep.names import COMMIT_TAG, RELEASE_TAG, SETTINGS_TAG, TEMPLATE_TAG, Names, commit_name
@@ -37,15 +37,16 @@ _EMPTY = frozenset({None, "REVIEW_IN_PROGRESS", "DELETE_COMPLETE"})
 def deploy(
     environment: Environment,
     release: Release,
-    services: tuple[Service, ...],
     running: tuple[RunningService, ...],
     names: Names,
     declared: Mapping[str, Parameters],
+    events: Mapping[str, tuple[SmokeEvent, ...]],
 ) -> Plan:
-    """Return the plan that brings `environment` from what is `running` to `release`, and then tests `services`.
+    """Return the plan that brings `environment` from what is `running` to `release`, and then smoke-tests it.
 
-    `declared` holds each running service's template parameters. Raises BusyError where a stack is being changed by
-    somebody else, StackError where one is stuck, ConfigError for a parameter that the template lacks or the settings.
+    `declared` holds each running service's template parameters, `events` its smoke tests. Raises BusyError where a
+    stack is being changed by somebody else, StackError where one is stuck, ConfigError for a parameter that the
+    template lacks or the settings.
     """
     stacks = tuple(
         _deploy_stack(environment, release, release.build_of(now.name), now, names, declared[now.name])
@@ -53,15 +54,17 @@ def deploy(
     )
     prove = ProveAccount(environment.account, names.deploy_role(environment.name, environment.account))
     protect = tuple(ProtectStack(now.name, now.stack) for now in running if environment.protect and not now.protected)
-    return Plan(environment, release.release_id, (prove, *stacks, *protect, *smoke(environment, services, names)))
+    return Plan(environment, release.release_id, (prove, *stacks, *protect, *smoke(environment, events, names)))
 
 
-def smoke(environment: Environment, services: tuple[Service, ...], names: Names) -> tuple[SmokeTest, ...]:
+def smoke(
+    environment: Environment, events: Mapping[str, tuple[SmokeEvent, ...]], names: Names
+) -> tuple[SmokeTest, ...]:
     """Return every smoke test of the services, in their order."""
     return tuple(
-        SmokeTest(service.name, names.service_stack(environment.name, service.name), event)
-        for service in services
-        for event in service.smoke
+        SmokeTest(service, names.service_stack(environment.name, service), event)
+        for service, of in events.items()
+        for event in of
     )
 
 

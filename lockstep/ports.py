@@ -75,6 +75,9 @@ class Images(Protocol):
     def push(self, tag: str, say: Say) -> None:
         """Push a tag with the registry login of the tooling account; raises RegistryError."""
 
+    def base(self, tag: str) -> str | None:
+        """What a local image was built from, by digest or else by id; None where there is no such image here."""
+
     def remove(self, tag: str) -> None:
         """Take a tag from a local image; nothing where there is none."""
 
@@ -94,6 +97,9 @@ class Registry(Protocol):
 
     def has(self, ref: ImageRef) -> bool:
         """Is there an image with this digest?"""
+
+    def layers(self, ref: ImageRef) -> tuple[str, tuple[int, ...]]:
+        """The media type of an image, and the compressed size of each of its layers in bytes; raises RegistryError."""
 
     def policy(self, repository: str) -> policy.Document:
         """A repository's policy; raises RegistryError where the repository is missing."""
@@ -118,6 +124,9 @@ class Store(Protocol):
 class Packager(Protocol):
     """SAM's packaging."""
 
+    def version(self) -> str:
+        """SAM's version."""
+
     def package(self, folder: Path, template: bytes, repositories: Mapping[str, str], say: Say) -> bytes:
         """Build and upload whatever of a template in `folder` is no image; return the template that names it."""
 
@@ -128,7 +137,10 @@ _HOLLOW = frozenset({"REVIEW_IN_PROGRESS", "ROLLBACK_COMPLETE"})
 
 @dataclass(frozen=True)
 class StackState:
-    """What CloudFormation says of a stack: `resources` are physical ids by logical id, `functions` logical ids."""
+    """What CloudFormation says of a stack: `resources` are physical ids by logical id, `functions` logical ids.
+
+    `changed` is when it last was, in UTC, ISO 8601.
+    """
 
     status: str
     tags: Mapping[str, str]
@@ -137,6 +149,7 @@ class StackState:
     outputs: Mapping[str, str] = field(default_factory=dict)
     parameters: Mapping[str, str] = field(default_factory=dict)
     protected: bool = False
+    changed: str | None = None
 
     @property
     def is_hollow(self) -> bool:
@@ -162,6 +175,9 @@ class Stacks(Protocol):
 
     def differences(self, stack: StackName, wanted: StackContent) -> tuple[str, ...]:
         """Say in what a stack is not as wanted; empty where it is, ('missing',) where there is none."""
+
+    def drift(self, stack: StackName) -> tuple[str, ...]:
+        """Which resources of a stack are not as its template says, each with how."""
 
     def protect(self, stack: StackName, *, on: bool) -> None:
         """Keep a stack from being deleted, or no more."""
@@ -266,6 +282,12 @@ class Wiring(Protocol):
     def clock(self) -> Clock:
         """What time it is, as far as people are shown."""
 
+    def host(self) -> str:
+        """The name of this machine."""
+
+    def execution(self) -> str:
+        """The pipeline execution, or the build, that this runs in; empty where it runs in none."""
+
     def settings(self) -> Settings:
         """The settings in use; raises ConfigError."""
 
@@ -284,8 +306,8 @@ class Wiring(Protocol):
     def deployer(self, environment: str) -> tuple[Releases, Target]:
         """Open an environment for a deployment, through its deployer role; raises IdentityError."""
 
-    def reader(self, environment: str) -> Target:
-        """Open an environment to look at it; raises IdentityError."""
+    def reader(self, environment: str, through: str | None = None) -> Target:
+        """Open an environment to look at it, perhaps as the deployer of a later one; raises IdentityError."""
 
     def admin(self, account: AccountId) -> Administrator:
         """Open an account as its administrator, for bootstrap and destroy; raises IdentityError."""

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import asdict, replace
 from typing import Any
 
 from lockstep import canonical
 from lockstep.errors import GateError, LockstepError
-from lockstep.model import Commit, ImageRef, Release, ReleaseId, ServiceBuild, Sha256
+from lockstep.model import Architecture, Commit, ImageDetails, ImageRef, Release, ReleaseId, ServiceBuild, Sha256
+from lockstep.names import smoke_key, template_key
 
-FORMAT = 1
+FORMAT = 2
+_ALTERED = "see the versions of that file in S3; deploy another release meanwhile"
 # What reading a damaged record can raise, `decode_build` included.
 DAMAGE = (ValueError, KeyError, TypeError, AttributeError, RecursionError, LockstepError)
 
@@ -37,47 +40,58 @@ def decode(content: bytes, release_id: ReleaseId) -> Release:
     try:
         stored = json.loads(content)
         manifest = stored["manifest"]
-        commit = manifest["commit"]
-        builds = tuple(decode_build(name, body) for name, body in manifest["services"].items())
-        sound = ReleaseId(canonical.hash_of(manifest)) == release_id and manifest["format"] == FORMAT
-        release = Release(release_id, Commit(commit["sha"], stored["made"]["branch"], commit["dirty"]), builds)
+        sound = ReleaseId(canonical.hash_of(manifest)) == release_id and canonical.encode(stored) == content
+        commit = Commit(manifest["commit"]["sha"], stored["made"]["branch"], manifest["commit"]["dirty"])
+        known = manifest["format"] == FORMAT
+        builds = tuple(_decode(name, body) for name, body in manifest["services"].items()) if known else ()
     except DAMAGE as error:
-        raise GateError(f"reading release {release_id}", "its manifest is damaged", "invoke release") from error
+        raise GateError(f"reading the manifest of release {release_id}", "it is damaged", _ALTERED) from error
+    tried = f"verifying the manifest of release {release_id}"
     if not sound:
-        raise GateError(
-            f"verifying release {release_id}", "its content is not what its name says: it was altered", "invoke release"
-        )
-    return release
+        raise GateError(tried, "its content is not what its name says: it was altered", _ALTERED)
+    if not known:
+        raise GateError(tried, f"its format is {manifest['format']}, this version reads {FORMAT}", "invoke release")
+    return Release(release_id, commit, builds)
 
 
 def encode_build(build: ServiceBuild) -> dict[str, Any]:
     """Return a service's build as JSON can hold it."""
     return {
         "source_hash": build.source_hash,
-        "images": {name: str(ref) for name, ref in build.images},
-        "template_sha256": build.template_sha256,
+        "images": {name: _encode_image(ref, dict(build.details).get(name)) for name, ref in build.images},
+        "template": {"key": template_key(build.template_sha256), "sha256": build.template_sha256},
+        "tools": dict(build.tools),
     }
 
 
 def decode_build(name: str, body: Mapping[str, Any]) -> ServiceBuild:
     """Read what `encode_build` wrote; raises one of `DAMAGE` for anything else."""
+    images = sorted(body["images"].items())
+    if body["template"]["key"] != template_key(body["template"]["sha256"]):
+        raise ValueError("the template's key is not that of its hash")
     return ServiceBuild(
         name=name,
         source_hash=Sha256(body["source_hash"]),
-        images=tuple((function, ImageRef.parse(uri)) for function, uri in sorted(body["images"].items())),
-        template_sha256=Sha256(body["template_sha256"]),
+        images=tuple((function, ImageRef.parse(image["uri"])) for function, image in images),
+        template_sha256=Sha256(body["template"]["sha256"]),
+        details=tuple((function, _decode_details(image)) for function, image in images if "media_type" in image),
+        tools=tuple(sorted(body["tools"].items())),
     )
 
 
-def verify_template(content: bytes, build: ServiceBuild) -> None:
-    """Compare a stored template with the hash in its release; raises GateError where they differ."""
+def _decode(name: str, body: Mapping[str, Any]) -> ServiceBuild:
+    found = body["smoke"]
+    if found is not None and found["key"] != smoke_key(found["sha256"]):
+        raise ValueError("the smoke file's key is not that of its hash")
+    return replace(decode_build(name, body), smoke_sha256=None if found is None else Sha256(found["sha256"]))
+
+
+def verify(content: bytes, wanted: Sha256, what: str) -> None:
+    """Compare a stored file, called `what`, with the hash in its release; raises GateError where they differ."""
     found = canonical.sha256(content)
-    if found != build.template_sha256:
-        raise GateError(
-            f"verifying the packaged template of {build.name}",
-            f"its SHA-256 is {found}, the release says {build.template_sha256}: it was altered",
-            "invoke release",
-        )
+    if found != wanted:
+        answer = f"its SHA-256 is {found}, the release says {wanted}: it was altered"
+        raise GateError(f"verifying {what}", answer, _ALTERED)
 
 
 def _manifest(project: str, commit: Commit, builds: tuple[ServiceBuild, ...]) -> dict[str, Any]:
@@ -85,5 +99,26 @@ def _manifest(project: str, commit: Commit, builds: tuple[ServiceBuild, ...]) ->
         "format": FORMAT,
         "project": project,
         "commit": {"sha": commit.sha, "dirty": commit.dirty},
-        "services": {build.name: encode_build(build) for build in builds},
+        "services": {
+            build.name: {**encode_build(build), "smoke": build.smoke_sha256 and _encode_smoke(build.smoke_sha256)}
+            for build in builds
+        },
     }
+
+
+def _encode_smoke(sha256: Sha256) -> dict[str, str]:
+    return {"key": smoke_key(sha256), "sha256": sha256}
+
+
+def _encode_image(ref: ImageRef, details: ImageDetails | None) -> dict[str, Any]:
+    return {"uri": str(ref), **(asdict(details) if details else {})}
+
+
+def _decode_details(body: Mapping[str, Any]) -> ImageDetails:
+    return ImageDetails(
+        media_type=str(body["media_type"]),
+        architecture=Architecture(body["architecture"]),
+        size=int(body["size"]),
+        layers=int(body["layers"]),
+        base=None if body["base"] is None else str(body["base"]),
+    )

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from lockstep.errors import DeployError, LockstepError
 from lockstep.model import (
     DeployStack,
-    EnvironmentStatus,
     ImageRef,
     Outcome,
     Plan,
@@ -95,10 +94,22 @@ def outcome_lines(outcome: Outcome) -> Lines:
     return tuple(lines)
 
 
-def outcome_document(outcome: Outcome, target: str) -> dict[str, object]:
-    """Return an outcome as JSON."""
+def outcomes_lines(outcomes: Sequence[Outcome]) -> Lines:
+    """Say what came of a deployment, and then of going back from it, where that was done."""
+    lines = [line for outcome in outcomes for line in outcome_lines(outcome)]
+    if len(outcomes) > 1:
+        lines.append(f"{outcomes[0].plan.environment.name} went back from release {short(outcomes[0].plan.release)}.")
+    return tuple(lines)
+
+
+def outcomes_document(outcomes: Sequence[Outcome], target: str) -> dict[str, object]:
+    """Return a deployment as JSON, with what it went back to, where it did."""
+    first, *back = (_outcome_document(outcome) for outcome in outcomes)
+    return {"target": target, **first, **({"rolled_back": back} if back else {})}
+
+
+def _outcome_document(outcome: Outcome) -> dict[str, object]:
     return {
-        "target": target,
         "environment": outcome.plan.environment.name,
         "release": outcome.plan.release,
         "services": [
@@ -108,18 +119,19 @@ def outcome_document(outcome: Outcome, target: str) -> dict[str, object]:
     }
 
 
-def smoke_lines(outcomes: tuple[SmokeOutcome, ...]) -> list[str]:
+def smoke_lines(outcomes: Sequence[SmokeOutcome]) -> list[str]:
     """Say how each smoke test ended."""
     return [f"{o.service}: smoke test '{o.name}' {'passed' if o.passed else 'FAILED'}" for o in outcomes]
 
 
 def failures(outcome: Outcome) -> Lines:
     """Return the error of everything in an outcome that failed."""
-    errors = tuple(str(service.error) for service in outcome.services if service.error is not None)
-    return errors + smoke_failures(outcome.plan.environment.name, outcome.smoke)
+    errors = (*(service.error for service in outcome.services), outcome.unrecorded)
+    told = tuple(str(error) for error in errors if error is not None)
+    return told + smoke_failures(outcome.plan.environment.name, outcome.smoke)
 
 
-def smoke_failures(environment: str, outcomes: tuple[SmokeOutcome, ...]) -> Lines:
+def smoke_failures(environment: str, outcomes: Sequence[SmokeOutcome]) -> Lines:
     """Return the error of each smoke test that failed. How the answer differs stands here alone."""
     mend = f"mend the service or its smoke.json; to repeat the test: invoke smoke --env {environment}"
     return tuple(
@@ -141,7 +153,7 @@ def on_one_line(error: LockstepError) -> str:
     return " ".join(". ".join(part for part in (found, error.cure) if part).split())
 
 
-def smoke_document(outcomes: tuple[SmokeOutcome, ...]) -> list[dict[str, object]]:
+def smoke_document(outcomes: Sequence[SmokeOutcome]) -> list[dict[str, object]]:
     """Return smoke tests as JSON."""
     return [{"service": o.service, "name": o.name, "passed": o.passed} for o in outcomes]
 
@@ -192,47 +204,3 @@ def images_document(
     """Return images as JSON."""
     services = {service: {"images": {name: str(ref) for name, ref in of.items()}} for service, of in images.items()}
     return {"target": target, "services": services}
-
-
-def status_lines(environments: tuple[EnvironmentStatus, ...]) -> Lines:
-    """Lay out what runs where."""
-    rows: list[Lines] = []
-    for one in environments:
-        if one.error:
-            rows.append((one.environment.name, "-", "not allowed", "-", "-"))
-        for service in one.services:
-            images = ", ".join(f"{name} {short(digest) if digest else 'gone'}" for name, digest in service.images)
-            rows.append(
-                (
-                    one.environment.name,
-                    service.name,
-                    service.status or "not deployed",
-                    short(service.release) if service.release else "-",
-                    images or "-",
-                )
-            )
-    return table(("ENVIRONMENT", "SERVICE", "STACK", "RELEASE", "RUNS"), rows)
-
-
-def status_document(environments: tuple[EnvironmentStatus, ...], target: str) -> dict[str, object]:
-    """Return what runs where as JSON."""
-    return {
-        "target": target,
-        "environments": [
-            {
-                "name": one.environment.name,
-                "account_id": one.environment.account,
-                "services": [
-                    {
-                        "name": s.name,
-                        "stack_status": s.status,
-                        "release": s.release,
-                        "images": dict(s.images),
-                    }
-                    for s in one.services
-                ],
-                **({"error": on_one_line(one.error)} if one.error else {}),
-            }
-            for one in environments
-        ],
-    }

@@ -11,6 +11,7 @@ import shutil
 import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 
 from lockstep import process
@@ -95,6 +96,10 @@ class Sam:
     prefix: str = ""
     role: str = ""
     account: str = ""
+
+    def version(self) -> str:
+        """Return SAM's version."""
+        return metadata.version("aws-sam-cli")
 
     def package(self, folder: Path, template: bytes, repositories: Mapping[str, str], say: Say) -> bytes:
         """Build and upload whatever of `template` is no image; return the packaged template as JSON.

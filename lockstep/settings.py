@@ -81,7 +81,6 @@ class Tooling(_Table):
     admin_profile: _Profile | None = None
     admin_role: _Role | None = None
     developers: _Principals = ()
-    sign: StrictBool = False
     tags: _Tags = Field(default_factory=dict)
 
 
@@ -167,6 +166,25 @@ class Settings:
         self.environment(name)
         names = [target.name for target in self.targets]
         return self.environments[: names.index(name)]
+
+    def later(self, name: str) -> tuple[Environment, ...]:
+        """Return the environments that a release reaches after this one, in promotion order."""
+        return self.environments[len(self.earlier(name)) + 1 :]
+
+    def source_of(self, name: str, wanted: str | None) -> Environment:
+        """Return the environment that another is promoted from: the one before it, or an earlier one by its name.
+
+        Raises ConfigError where there is none before it, or `wanted` is not among those.
+        """
+        earlier = self.earlier(name)
+        tried = f"promoting to {_shown(name)}"
+        if not earlier:
+            raise ConfigError(tried, "it is the first environment", f"invoke deploy --env {name}")
+        found = {environment.name: environment for environment in earlier}
+        if wanted is not None and wanted not in found:
+            self.environment(wanted)
+            raise ConfigError(tried, f"{_shown(wanted)} does not come before it", f"--from {' or '.join(found)}")
+        return found[wanted or earlier[-1].name]
 
     def without(self, name: str) -> Settings:
         """Return these settings as they would be without one environment."""

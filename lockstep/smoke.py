@@ -7,6 +7,7 @@ from collections.abc import Collection
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from lockstep import canonical
 from lockstep.errors import ConfigError
 from lockstep.model import SmokeEvent
 
@@ -24,7 +25,13 @@ class _SmokeFile(BaseModel):
     events: list[_SmokeEvent] = Field(min_length=1)
 
 
-def read(text: str, file: str, functions: Collection[str]) -> tuple[SmokeEvent, ...]:
+def encode(events: tuple[SmokeEvent, ...]) -> bytes:
+    """Return events as a smoke file that a release keeps."""
+    fields = ("name", "function", "event", "expect")
+    return canonical.encode({"events": [{field: getattr(event, field) for field in fields} for event in events]})
+
+
+def read(text: str | bytes, file: str, functions: Collection[str] | None = None) -> tuple[SmokeEvent, ...]:
     """Read a smoke file; raises ConfigError naming file and key, or a function that is none of `functions`."""
     try:
         smoke = _SmokeFile.model_validate_json(text)
@@ -33,7 +40,7 @@ def read(text: str, file: str, functions: Collection[str]) -> tuple[SmokeEvent, 
         where = ".".join(str(part) for part in first["loc"])
         raise ConfigError(f"reading {file}", f"{where + ': ' if where else ''}{first['msg']}") from error
     for event in smoke.events:
-        if event.function not in functions:
+        if functions is not None and event.function not in functions:
             raise ConfigError(
                 f"reading {file}", f"'{event.name}' names the function '{event.function}', which the template lacks"
             )

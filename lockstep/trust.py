@@ -39,7 +39,8 @@ def expected(settings: Settings, caller: str) -> dict[str, bool]:
         account, deployer = target.value.account, names.deployer_role(target.name)
         roles[deployer] = _is_listed(me, target.deployers)
         roles[names.deploy_role(target.name, account)] = me == deployer
-        roles[names.status_role(target.name, account)] = me in {deployer, names.developer_role}
+        lookers = {deployer, names.developer_role, *(names.deployer_role(e.name) for e in settings.later(target.name))}
+        roles[names.status_role(target.name, account)] = me in lookers
         roles[names.execution_role(target.name, account)] = False
     roles.pop(me, None)
     return roles

@@ -43,11 +43,11 @@ def target_of(wiring: Wiring) -> str:
     return "sandbox" if wiring.settings().sandbox else "aws"
 
 
-def environment_of(settings: Settings, named: str | None) -> Environment:
-    """Return the environment that a task was given; raises ConfigError where it was given none."""
+def environment_of(settings: Settings, named: str | None, flag: str = "--env") -> Environment:
+    """Return the environment that a task was given by a flag; raises ConfigError where it was given none."""
     if not named:
         names = ", ".join(target.name for target in settings.targets)
-        raise ConfigError("choosing the environment", f"none is named; {settings.path} has {names}", "add --env")
+        raise ConfigError("choosing the environment", f"none is named; {settings.path} has {names}", f"add {flag}")
     return settings.environment(named).value
 
 

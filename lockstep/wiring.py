@@ -6,6 +6,7 @@ Nothing is opened before it is asked for, and no account before its caller is pr
 from __future__ import annotations
 
 import os
+import platform
 import signal
 import sys
 import time
@@ -85,6 +86,14 @@ class RealWiring:
     def console(self) -> ports.Console:
         """Where words and results go."""
         return Console(self.as_json)
+
+    def host(self) -> str:
+        """Return the name of this machine."""
+        return platform.node()
+
+    def execution(self) -> str:
+        """Return the pipeline execution that LOCKSTEP_EXECUTION names, else CodeBuild's build; empty in neither."""
+        return self.environ.get("LOCKSTEP_EXECUTION") or self.environ.get("CODEBUILD_BUILD_ID", "")
 
     @cached_property
     def _settings(self) -> Settings:
@@ -217,9 +226,12 @@ class RealWiring:
         target = self._target(self._callers.deploy_role(environment, deployer), environment)
         return ports.Releases(caller, store, registry), target
 
-    def reader(self, environment: str) -> ports.Target:
-        """Open an environment to look at it, as the caller or else as its deployer; raises IdentityError."""
-        return self._target(self._callers.status_role(environment), environment)
+    def reader(self, environment: str, through: str | None = None) -> ports.Target:
+        """Open an environment to look at it, as the caller or else as its deployer, or that of a later one.
+
+        Raises IdentityError.
+        """
+        return self._target(self._callers.status_role(environment, through or environment), environment)
 
     def _target(self, opened: Caller, environment: str) -> ports.Target:
         from lockstep.aws.cloudformation import Stacks

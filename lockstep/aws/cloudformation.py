@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -20,10 +22,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Stacks:
-    """The stacks of one account in one region."""
+    """The stacks of one account in one region. `pause` is the time between two looks at drift, in seconds."""
 
     session: Session
     account: str
+    pause: float = field(default=2.0, kw_only=True)
 
     @cached_property
     def cloudformation(self) -> CloudFormationClient:
@@ -50,6 +53,7 @@ class Stacks:
             outputs={o["OutputKey"]: o["OutputValue"] for o in found.get("Outputs", [])},
             parameters={p["ParameterKey"]: p["ParameterValue"] for p in found.get("Parameters", [])},
             protected=found.get("EnableTerminationProtection", False),
+            changed=found.get("LastUpdatedTime", found["CreationTime"]).isoformat(timespec="seconds"),
         )
 
     def template(self, stack: StackName) -> str:
@@ -75,6 +79,32 @@ class Stacks:
             "protection": state.protected != wanted.protected,
         }
         return tuple(part for part, differs in parts.items() if differs)
+
+    def drift(self, stack: StackName) -> tuple[str, ...]:
+        """Return which resources of a stack are not as its template says, each with how; waits until AWS has looked.
+
+        AWS looks at those types alone that it can tell of:
+        https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/detect-drift-stack.html
+        """
+        with answers(f"looking for drift of the stack {stack} in account {self.account}"):
+            looking = self.cloudformation.detect_stack_drift(StackName=stack)["StackDriftDetectionId"]
+            now = self.cloudformation.describe_stack_drift_detection_status(StackDriftDetectionId=looking)
+            while now["DetectionStatus"] == "DETECTION_IN_PROGRESS":
+                time.sleep(self.pause)
+                now = self.cloudformation.describe_stack_drift_detection_status(StackDriftDetectionId=looking)
+            found = tuple(self._drifts(stack))
+        failed = now["DetectionStatus"] == "DETECTION_FAILED"
+        return (*found, f"not all was looked at: {now.get('DetectionStatusReason', '')}") if failed else found
+
+    def _drifts(self, stack: StackName) -> Iterator[str]:
+        wanted: dict[str, Any] = {"StackName": stack, "StackResourceDriftStatusFilters": ["MODIFIED", "DELETED"]}
+        while True:
+            page = self.cloudformation.describe_stack_resource_drifts(**wanted)
+            for one in page["StackResourceDrifts"]:
+                yield f"{one['LogicalResourceId']} {one['StackResourceDriftStatus'].lower()}"
+            if "NextToken" not in page:
+                return
+            wanted["NextToken"] = page["NextToken"]
 
     def protect(self, stack: StackName, *, on: bool) -> None:
         """Keep a stack from being deleted, or no more."""

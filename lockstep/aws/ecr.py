@@ -42,6 +42,20 @@ class Registry:
         host, _, repository = ref.repository.partition("/")
         return host == self.host and bool(self._describe(repository, {"imageDigest": ref.digest}, str(ref)))
 
+    def layers(self, ref: ImageRef) -> tuple[str, tuple[int, ...]]:
+        """Return an image's media type, and the compressed size of each layer in bytes; raises RegistryError."""
+        tried = f"reading the manifest of {ref}"
+        with answers(tried):
+            answer = self._ecr.batch_get_image(
+                repositoryName=ref.repository.partition("/")[2], imageIds=[{"imageDigest": ref.digest}]
+            )
+        if not answer["images"]:
+            raise RegistryError(tried, "it is not in the registry", "invoke push")
+        found = answer["images"][0]
+        manifest = json.loads(found["imageManifest"])
+        media_type = found.get("imageManifestMediaType") or manifest["mediaType"]
+        return media_type, tuple(int(layer["size"]) for layer in manifest["layers"])
+
     def policy(self, repository: str) -> Document:
         """Return a repository's policy, an empty one where it has none; raises RegistryError where it is missing."""
         tried = f"reading the policy of the repository {repository}"

@@ -9,9 +9,11 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from lockstep import policy
+from lockstep.errors import RegistryError
 from lockstep.model import (
     AccountId,
     Architecture,
@@ -64,9 +66,10 @@ class FakeConsole:
 
 @dataclass
 class FakeClock:
-    """A clock that goes on by one second each time it is looked at."""
+    """A clock that goes on by one second each time it is looked at, and whose time of day only sleep moves."""
 
     ticks: float = 0.0
+    moment: datetime = datetime(2026, 1, 1, tzinfo=UTC)
 
     def seconds(self) -> float:
         """One second later each time."""
@@ -74,12 +77,13 @@ class FakeClock:
         return self.ticks
 
     def now(self) -> str:
-        """Always the same moment."""
-        return "2026-01-01T00:00:00+00:00"
+        """The same moment, until somebody sleeps."""
+        return self.moment.isoformat()
 
     def sleep(self, seconds: float) -> None:
         """Go on by so many seconds at once."""
         self.ticks += seconds
+        self.moment += timedelta(seconds=seconds)
 
 
 @dataclass
@@ -104,6 +108,7 @@ class World:
     trusts: dict[tuple[str, str], bool] = field(default_factory=dict)
     lacking: dict[AccountId, tuple[str, ...]] = field(default_factory=dict)
     skew: float = 0.0
+    drift: dict[StackName, tuple[str, ...]] = field(default_factory=dict)
     sandbox_runs: bool = False
     calls: list[str] = field(default_factory=list)
     fails: dict[str, BaseException] = field(default_factory=dict)
@@ -145,6 +150,10 @@ class FakeImages:
         self.world.pushed[tag.partition("/")[2]] = a_digest(tag)
         say(f"pushed {tag}")
 
+    def base(self, tag: str) -> str | None:
+        """A base of its own for each image that was built here."""
+        return f"base@{a_digest('base')}" if tag in self.world.local else None
+
     def remove(self, tag: str) -> None:
         """Forget what was built."""
         self.world.local.discard(tag)
@@ -172,6 +181,12 @@ class FakeRegistry:
         """Was this digest pushed to its repository, under any tag?"""
         images = {(f"{self.host}/{name.partition(':')[0]}", digest) for name, digest in self.world.pushed.items()}
         return (ref.repository, ref.digest) in images
+
+    def layers(self, ref: ImageRef) -> tuple[str, tuple[int, ...]]:
+        """Two layers of one kilobyte each."""
+        if not self.has(ref):
+            raise RegistryError(f"reading the manifest of {ref}", "it is not in the registry", "invoke push")
+        return "application/vnd.docker.distribution.manifest.v2+json", (1024, 1024)
 
     def policy(self, repository: str) -> policy.Document:
         """The policy that the world holds for a repository."""
@@ -213,6 +228,10 @@ class FakePackager:
 
     world: World
 
+    def version(self) -> str:
+        """A version."""
+        return "1.170.0"
+
     def package(self, folder: Path, template: bytes, repositories: Mapping[str, str], say: Say) -> bytes:
         """Give the template back, in another form, as SAM does."""
         self.world.call(f"package {folder.name} {sorted(repositories)}")
@@ -242,6 +261,10 @@ class FakeStacks:
             return ("missing",)
         names = {"template": "template", "parameters": "parameters", "tags": "tags", "protected": "protection"}
         return tuple(said for name, said in names.items() if getattr(made, name) != getattr(wanted, name))
+
+    def drift(self, stack: StackName) -> tuple[str, ...]:
+        """What the world holds of a stack's drift."""
+        return self.world.drift.get(stack, ())
 
     def protect(self, stack: StackName, *, on: bool) -> None:
         """Keep a stack from being deleted, or no more."""
@@ -285,6 +308,10 @@ def _repository(rest: str) -> str:
     return f"{service}/{function.lower()}"
 
 
+# When everything in a world was deployed: three days before FakeClock's time.
+DEPLOYED = "2025-12-29T00:00:00+00:00"
+
+
 @dataclass
 class FakeSam:
     """Deploys by writing into the world what CloudFormation would have made of the template."""
@@ -302,7 +329,7 @@ class FakeSam:
         before = self.world.stacks.get((self.account, step.stack))
         status = "UPDATE_COMPLETE" if before else "CREATE_COMPLETE"
         functions = tuple(name for name, _ in step.build.images)
-        state = StackState(status, dict(step.tags), physical, functions, outputs=dict(step.parameters))
+        state = StackState(status, dict(step.tags), physical, functions, dict(step.parameters), changed=DEPLOYED)
         # An update leaves a stack as protected as it was.
         self.world.stacks[self.account, step.stack] = replace(state, protected=before is not None and before.protected)
         say(f"  {status} {step.stack}")

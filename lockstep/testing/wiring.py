@@ -46,11 +46,20 @@ class FakeWiring:
     checked_out: Commit = field(default_factory=a_commit)
     may_deploy: tuple[str, ...] = ("test",)
     clock: ports.Clock = field(default_factory=FakeClock)
+    job: str = ""
 
     @cached_property
     def console(self) -> FakeConsole:
         """Where words and results go."""
         return FakeConsole(self.as_json)
+
+    def host(self) -> str:
+        """A machine."""
+        return "laptop"
+
+    def execution(self) -> str:
+        """None, or the one that was set."""
+        return self.job
 
     def settings(self) -> settings_room.Settings:
         """The settings that `text` holds."""
@@ -89,8 +98,9 @@ class FakeWiring:
         releases = ports.Releases("deployer", FakeStore(self.world), FakeRegistry(self.world))
         return releases, self.reader(environment)
 
-    def reader(self, environment: str) -> ports.Target:
-        """Open an environment to look at it."""
+    def reader(self, environment: str, through: str | None = None) -> ports.Target:
+        """Open an environment to look at it, whoever it is."""
+        del through
         account = self.settings().environment(environment).value.account
         return ports.Target(
             caller=f"arn:aws:sts::{account}:assumed-role/shop-deploy-{environment}/x",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 from botocore.stub import ANY, Stubber
@@ -15,6 +16,7 @@ from tests.adapters.stubs import stubbed
 
 ACCOUNT = "222222222222"
 STACK = StackName("shop-account-test")
+MADE = datetime(2026, 1, 1, tzinfo=UTC)
 ID = f"arn:aws:cloudformation:eu-west-1:{ACCOUNT}:stack/{STACK}/1"
 SET = f"arn:aws:cloudformation:eu-west-1:{ACCOUNT}:changeSet/lockstep-x/1"
 WHERE, BY_ID, BY_SET = {"StackName": STACK}, {"StackName": ID}, {"ChangeSetName": SET}
@@ -48,7 +50,7 @@ def account_stacks(said: list[str] | None = None, poll: float = 0.0001) -> Itera
 
 def described(stub: Stubber, status: str, where: Mapping[str, str] = WHERE, **more: Any) -> None:  # noqa: ANN401 - what AWS answers
     """Have a stack be described by itself."""
-    stack = {"StackName": STACK, "StackId": ID, "CreationTime": "2026-01-01", "StackStatus": status, **more}
+    stack = {"StackName": STACK, "StackId": ID, "CreationTime": MADE, "StackStatus": status, **more}
     stub.add_response("describe_stacks", {"Stacks": [stack]}, where)
 
 

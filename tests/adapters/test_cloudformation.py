@@ -65,6 +65,7 @@ def test_a_stack_as_it_is(cfn: CloudFormation) -> None:
         outputs={"Url": "https://x"},
         parameters={"Project": "shop"},
         protected=True,
+        changed="2026-01-01T00:00:00+00:00",
     )
 
 

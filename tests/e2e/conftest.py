@@ -27,7 +27,7 @@ from tests.e2e.recorder import Recorder
 
 ROOT = Path(__file__).parents[2]
 TOOLING, TEST, PROD = "111111111111", "222222222222", "333333333333"
-REGION = "eu-west-1"
+REGION, RELEASER = "eu-west-1", "lockstep-sandbox-releaser"
 
 
 @dataclass(frozen=True)
@@ -66,9 +66,15 @@ class Place:
             self.recorder.name(self.caller)
         return self.run(str(self.folder / ".venv" / "bin" / "invoke"), *argv, **env)
 
+    def commit(self) -> None:
+        """Commit whatever was changed in the files."""
+        author = ("-c", "user.name=tests", "-c", "user.email=tests@example.invalid")
+        self.run("git", "add", "--all")
+        self.run("git", *author, "commit", "-q", "-m", "a change")
+
     def restore(self) -> None:
-        """Put back whatever was changed in the files."""
-        self.run("git", "checkout", "-q", ".")
+        """Put back whatever was changed in the files, and the commit."""
+        self.run("git", "reset", "-q", "--hard", "start")
         self.run("git", "clean", "-q", "-d", "--force", "services", "infra")
 
     def caller(self, key: str) -> str:
@@ -101,7 +107,7 @@ class Place:
         return "allowed"
 
     def accounts(self) -> dict[str, Any]:
-        """What is in the accounts: stacks with their status and tags, images, published files."""
+        """What is in the accounts: stacks with their status and tags, images, published files; locks left out."""
         found: dict[str, Any] = {}
         for account in (TOOLING, TEST, PROD):
             stacks = self.client("cloudformation", account).describe_stacks()["Stacks"]
@@ -112,7 +118,7 @@ class Place:
             found[name] = sorted(i["imageDigest"] for i in ecr.describe_images(repositoryName=name)["imageDetails"])
         bucket = f"lockstep-artifacts-{TOOLING}-{REGION}"
         listed = self.client("s3", TOOLING).list_objects_v2(Bucket=bucket).get("Contents", [])
-        found[bucket] = sorted(item["Key"] for item in listed)
+        found[bucket] = sorted(item["Key"] for item in listed if "/locks/" not in item["Key"])
         return found
 
 
@@ -155,10 +161,9 @@ def copy(to: Path, docker_host: str, recorder: Recorder) -> Place:
     own = {"HOME": str(home), "PATH": tools, "DOCKER_HOST": docker_host, "LOCKSTEP_CONFIG": "infra/sandbox.toml"}
     env = process.child_environment(os.environ, **own, **recorder.env)
     place = Place(to, env, recorder)
-    author = ("-c", "user.name=tests", "-c", "user.email=tests@example.invalid")
     place.run("git", "init", "-q", "-b", "main")
-    place.run("git", "add", "--all")
-    place.run("git", *author, "commit", "-q", "-m", "a copy")
+    place.commit()
+    place.run("git", "tag", "start")
     return place
 
 
@@ -175,10 +180,10 @@ def demo(docker_host: str, recorder: Recorder, tmp_path_factory: pytest.TempPath
 
 
 def settle(place: Place) -> None:
-    """Bring both environments to the release of the tree."""
-    for argv in (("--env", "test"), ("--env", "prod", "--profile", "lockstep-sandbox-releaser")):
-        release = place.invoke("release", "--json").document["release"]
-        ran = place.invoke("deploy", *argv, "--release", release)
+    """Bring both environments to the release of the tree, which is committed."""
+    place.commit()
+    for argv in (("deploy", "--env", "test"), ("promote", "--to", "prod", "--profile", RELEASER)):
+        ran = place.invoke(*argv)
         assert ran.status == 0, ran.stdout + ran.stderr
 
 

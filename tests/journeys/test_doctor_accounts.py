@@ -156,11 +156,11 @@ def test_a_bucket_in_another_region(standing: Terminal) -> None:
 class HalfOpen(Outside):
     """An outside in which the caller may not look at prod."""
 
-    def reader(self, environment: str) -> Target:
+    def reader(self, environment: str, through: str | None = None) -> Target:
         """Open test alone."""
         if environment == "prod":
             raise IdentityError("assuming the status role of prod", "AccessDenied", "invoke bootstrap")
-        return super().reader(environment)
+        return super().reader(environment, through)
 
 
 def test_a_session_that_ends(standing: Terminal) -> None:

@@ -25,9 +25,9 @@ def test_status_of_nothing(terminal: Terminal) -> None:
         0,
         text(
             "AWS: a fake one",
-            "ENVIRONMENT  SERVICE  STACK         RELEASE  RUNS",
-            "test         hello    not deployed  -        -",
-            "prod         hello    not deployed  -        -",
+            "ENVIRONMENT  SERVICE  STACK         RELEASE  COMMIT  AGE  RUNS",
+            "test         hello    not deployed  -        -       -    -",
+            "prod         hello    not deployed  -        -       -    -",
         ),
         "",
     )
@@ -45,9 +45,10 @@ def test_status_of_what_runs(terminal: Terminal) -> None:
         0,
         text(
             "AWS: a fake one",
-            "ENVIRONMENT  SERVICE  STACK            RELEASE       RUNS",
-            f"test         hello    CREATE_COMPLETE  {release[:12]}  HelloFunction 772eefccb53d",
-            "prod         hello    not deployed     -             -",
+            "ENVIRONMENT  SERVICE  STACK            RELEASE       COMMIT   AGE  RUNS",
+            f"test         hello    CREATE_COMPLETE  {release[:12]}  c0ffee0  3 d  HelloFunction 772eefccb53d",
+            "prod         hello    not deployed     -             -        -    -",
+            "prod runs nothing of what test runs.",
         ),
         "",
     )
@@ -60,6 +61,8 @@ def test_status_as_json(terminal: Terminal) -> None:
 
     seen = terminal.invoke("status", "--json")
 
+    release = terminal.invoke("release", "--json").document
+    absent = dict.fromkeys(("stack_status", "release", "commit", "template_sha256", "changed"))
     assert (seen.document, seen.err) == (
         {
             "target": "aws",
@@ -67,11 +70,15 @@ def test_status_as_json(terminal: Terminal) -> None:
                 {
                     "name": "test",
                     "account_id": "222222222222",
+                    "release": release["release"],
                     "services": [
                         {
                             "name": "hello",
                             "stack_status": "CREATE_COMPLETE",
-                            "release": terminal.release(),
+                            "release": release["release"],
+                            "commit": "c0ffee" + "0" * 34,
+                            "template_sha256": release["services"]["hello"]["template_sha256"],
+                            "changed": "2025-12-29T00:00:00+00:00",
                             "images": {"HelloFunction": DIGEST},
                         }
                     ],
@@ -79,9 +86,11 @@ def test_status_as_json(terminal: Terminal) -> None:
                 {
                     "name": "prod",
                     "account_id": "333333333333",
-                    "services": [{"name": "hello", "stack_status": None, "release": None, "images": {}}],
+                    "release": None,
+                    "services": [{"name": "hello", **absent, "images": {}}],
                 },
             ],
+            "notes": ["prod runs nothing of what test runs."],
         },
         text("AWS: a fake one"),
     )
@@ -90,11 +99,11 @@ def test_status_as_json(terminal: Terminal) -> None:
 class HalfOpen(Outside):
     """An outside in which the caller may not look at test."""
 
-    def reader(self, environment: str) -> Target:
+    def reader(self, environment: str, through: str | None = None) -> Target:
         """Open prod alone."""
         if environment == "test":
             raise IdentityError("assuming the status role of test", "AccessDenied", "invoke bootstrap")
-        return super().reader(environment)
+        return super().reader(environment, through)
 
 
 def test_status_of_what_may_not_be_seen(terminal: Terminal) -> None:
@@ -107,9 +116,9 @@ def test_status_of_what_may_not_be_seen(terminal: Terminal) -> None:
         3,
         text(
             "AWS: a fake one",
-            "ENVIRONMENT  SERVICE  STACK         RELEASE  RUNS",
-            "test         -        not allowed   -        -",
-            "prod         hello    not deployed  -        -",
+            "ENVIRONMENT  SERVICE  STACK         RELEASE  COMMIT  AGE  RUNS",
+            "test         -        not allowed   -        -       -    -",
+            "prod         hello    not deployed  -        -       -    -",
         ),
         text("error: assuming the status role of test", "  answer: AccessDenied", "  next: invoke bootstrap"),
     )
@@ -149,11 +158,11 @@ def test_smoke_of_nothing(terminal: Terminal) -> None:
 
     assert seen == (
         6,
-        text("AWS: a fake one", "hello: smoke test 'greets'", "hello: smoke test 'greets' FAILED"),
+        text("AWS: a fake one"),
         text(
-            "error: smoke test 'greets' of hello in test",
-            "  answer: shop-test-hello does not run",
-            "  next: mend the service or its smoke.json; to repeat the test: invoke smoke --env test",
+            "error: smoke-testing test",
+            "  answer: hello does not run there",
+            "  next: invoke deploy --env test",
         ),
     )
 
@@ -175,10 +184,11 @@ def test_smoke_that_gets_no_answer(terminal: Terminal, error: LockstepError, cod
 def test_smoke_without_tests(terminal: Terminal) -> None:
     """Where no service has a smoke test, smoke says that nothing was tested."""
     terminal.services = (a_service(smoke=()),)
+    terminal.invoke("deploy", "--env", "test")
 
     seen = terminal.invoke("smoke", "--env", "test")
 
-    assert seen == (0, text("AWS: a fake one", "Nothing was tested: hello has no smoke.json."), "")
+    assert seen == (0, text("AWS: a fake one", "Nothing was tested: hello has no smoke test there."), "")
 
 
 def test_smoke_by_who_may_not(terminal: Terminal) -> None:

@@ -304,8 +304,9 @@ def test_a_template_that_sam_refuses(terminal: Terminal) -> None:
 class Closed(Outside):
     """An outside in which nobody may look at an environment."""
 
-    def reader(self, environment: str) -> Target:
+    def reader(self, environment: str, through: str | None = None) -> Target:
         """Refuse."""
+        del through
         raise IdentityError(f"assuming the status role of {environment}", "AccessDenied", "invoke bootstrap")
 
 

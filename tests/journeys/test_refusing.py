@@ -56,9 +56,9 @@ def test_credentials_of_another_account(terminal: Terminal) -> None:
 class Elsewhere(Outside):
     """An outside whose every environment is opened in the account of prod."""
 
-    def reader(self, environment: str) -> Target:
+    def reader(self, environment: str, through: str | None = None) -> Target:
         """Open an environment in the wrong account."""
-        opened = super().reader(environment)
+        opened = super().reader(environment, through)
         caller = f"arn:aws:sts::{PROD}:assumed-role/shop-deploy-test/x"
         return replace(opened, caller=caller)
 
@@ -220,9 +220,9 @@ def test_an_altered_manifest(terminal: Terminal) -> None:
         9,
         AWS,
         text(
-            f"error: verifying release {release}",
+            f"error: verifying the manifest of release {release}",
             "  answer: its content is not what its name says: it was altered",
-            "  next: invoke release",
+            "  next: see the versions of that file in S3; deploy another release meanwhile",
         ),
     )
     assert terminal.environments() == ({}, {})
@@ -244,7 +244,7 @@ def test_an_altered_template(two: Terminal) -> None:
             "error: verifying the packaged template of orders",
             "  answer: its SHA-256 is 44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a,"
             f" the release says {sha256}: it was altered",
-            "  next: invoke release",
+            "  next: see the versions of that file in S3; deploy another release meanwhile",
         ),
     )
     assert two.environments() == ({}, {})

@@ -48,7 +48,7 @@ def test_a_reset_forgets_the_accounts(terminal: Terminal) -> None:
     seen = terminal.invoke("sandbox.reset")
 
     assert seen == (0, text("stopping", "endpoint: none"), "")
-    assert "test         hello    not deployed  -        -\n" in terminal.invoke("status").out
+    assert "test         hello    not deployed  -        -       -    -\n" in terminal.invoke("status").out
 
 
 def test_as_json(terminal: Terminal) -> None:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 PURE = {
     "model", "names", "plan", "report", "account_report", "release", "template", "smoke", "canonical", "errors",
-    "grants", "history", "intrinsics", "needs", "optional", "policy",
+    "grants", "history", "status_report", "intrinsics", "needs", "optional", "policy",
 }  # fmt: skip
 IMPURE_MODULES = {
     "os", "sys", "io", "time", "datetime", "random", "secrets", "socket", "subprocess", "shutil", "tempfile",
@@ -20,7 +20,17 @@ IMPURE_MODULES = {
 }  # fmt: skip
 # What the design lets each room import, besides model, errors, names and canonical, which anyone may.
 ROOMS: dict[str, set[str]] = {
-    "app": {"usecase", "catalog", "plan", "report", "execute", "making", "permissions", "ports"},
+    "app": {"usecase", "report", "making", "ports"},
+    "deploying": {
+        "usecase", "catalog", "deployments", "execute", "gates", "history", "locks", "making", "permissions", "plan",
+        "report", "ports",
+    },
+    "looking": {
+        "usecase", "catalog", "deployments", "execute", "history", "making", "plan", "report", "status_report", "ports",
+    },
+    "gates": {"history", "plan", "report", "ports"},
+    "locks": {"ports"},
+    "status_report": {"history", "report"},
     "administration": {
         "usecase", "settings", "catalog", "plan", "report", "template", "account_stacks", "account_report",
         "account_ports", "bootstrap", "destroy", "checks", "permissions", "trust", "intrinsics", "ports",
@@ -29,7 +39,7 @@ ROOMS: dict[str, set[str]] = {
     "deployments": {"ports", "history"},
     "history": set(),
     "execute": {"ports", "making", "plan", "smoke"},
-    "making": {"ports", "release", "template"},
+    "making": {"ports", "catalog", "release", "smoke", "template"},
     "permissions": {"ports", "making", "transform", "template", "needs", "grants", "intrinsics", "policy"},
     "account_stacks": {"ports", "settings", "template", "grants"},
     "bootstrap": {"ports", "account_ports", "account_stacks", "template", "needs", "intrinsics"},

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from lockstep import administration, app
+from lockstep import administration, deploying
 from lockstep.destroy import Asked
 from tests.sandbox.accounts import Accounts
 from tests.sandbox.conftest import REPOSITORY, Server, allow, policy, served
@@ -21,7 +21,7 @@ from tests.sandbox.stopping import Way, way_to
 RUN = """
 import sys
 from pathlib import Path
-from lockstep import administration, app
+from lockstep import administration, deploying
 from lockstep.destroy import Asked
 from lockstep.wiring import RealWiring
 sys.exit(administration.{}(RealWiring(Path.cwd(), as_json=True), {}))
@@ -183,7 +183,7 @@ def test_an_environment_without_bootstrap(accounts: Accounts, capsys: pytest.Cap
     before = accounts.snapshot()
     capsys.readouterr()
 
-    ended = app.deploy(accounts.wiring(), "staging")
+    ended = deploying.deploy(accounts.wiring(), "staging", None, deploying.Wish())
 
     said = capsys.readouterr().err
     assert (ended, said.count("error: ")) == (3, 1)

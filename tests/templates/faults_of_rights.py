@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from lockstep import policy
-from tests.templates.sample import IDENTITY, RESOURCE, Project, knowledge
+from tests.templates.sample import IDENTITY, RESOURCE, Project, Said, knowledge
 
 # What takes something away for good, lets it be changed unseen, or makes somebody who stays.
 NEVER = (
@@ -37,6 +37,7 @@ SHARED = {
     _BUCKET: "its own policy narrows what an environment may list",
     f"{_BUCKET}/artifacts/*": "function code is packaged once for all environments",
     f"{_BUCKET}/releases/*": "a release is made for all environments",
+    f"{_BUCKET}/smoke/*": "the smoke tests of a release are for all environments",
     f"{_BUCKET}/templates/*": "the templates of a release are for all environments",
 }
 
@@ -83,12 +84,19 @@ def environments_name_only_themselves(project: Project) -> Iterator[str]:
     for said in project.allowed(IDENTITY):
         environment = said.made.step.parameters.get("Environment", "")
         for resource in said.resources if environment in accounts else ():
-            if resource != "*" and resource not in SHARED:
+            if resource != "*" and resource not in {*SHARED, *_earlier_status_roles(project, said)}:
                 own = rf"\b{project.names.project}-([a-z]+-)?{environment}\b|/environments/{accounts[environment]}/"
                 if not re.search(own, resource):
                     yield f"{said.place}: {resource} is not of {environment}"
                 if resource.split(":")[4] not in {"", accounts[environment], project.names.tooling}:
                     yield f"{said.place}: {resource} is in another account"
+
+
+def _earlier_status_roles(project: Project, said: Said) -> set[str]:
+    """Return whom a deployer may become to look at what a release has passed before."""
+    environment = said.made.step.parameters["Environment"]
+    earlier = project.settings.earlier(environment) if said.made.step.account == project.names.tooling else ()
+    return {project.names.status_role(one.name, one.account) for one in earlier}
 
 
 def nobody_deletes_what_is_kept(project: Project) -> Iterator[str]:
@@ -146,7 +154,7 @@ def the_key_is_used_through_s3(project: Project) -> Iterator[str]:
 def publishers_write_where_releases_are(project: Project) -> Iterator[str]:
     """Developers and builds read and write below the prefixes of releases, and nothing of an environment's."""
     judge, new = project.judge, {"s3:if-none-match": "*"}
-    own = ("artifacts", "builds", "packages", "releases", "templates")
+    own = ("artifacts", "builds", "packages", "releases", "smoke", "templates")
     others = [f"environments/{environment.account}" for environment in project.settings.environments]
     for name in sorted({"build", "developer"} & judge.roles.keys()):
         for prefix in (*own, *others, "elsewhere"):
@@ -160,19 +168,22 @@ def deployers_read_releases_only(project: Project) -> Iterator[str]:
     judge, new = project.judge, {"s3:if-none-match": "*"}
     for environment in project.settings.environments:
         deployer = judge.identity(f"deployer-{environment.name}")
-        for prefix in ("artifacts", "builds", f"environments/{environment.account}", "releases", "templates"):
+        own = ("releases", "smoke", "templates")
+        for prefix in ("artifacts", "builds", f"environments/{environment.account}", *own):
             file = f"{judge.bucket}/{prefix}/a"
-            if judge.may(deployer, "s3:GetObject", file) != (prefix in {"releases", "templates"}):
+            if judge.may(deployer, "s3:GetObject", file) != (prefix in own):
                 yield f"deployer-{environment.name}: reading {prefix}/"
             if judge.may(deployer, "s3:PutObject", file, new):
                 yield f"deployer-{environment.name}: writing {prefix}/"
 
 
 def looking_changes_nothing(project: Project) -> Iterator[str]:
-    """The status role describes, lists and gets, and does nothing else."""
+    """The status role describes, detects, lists and gets, and does nothing else; the key decrypts what it gets."""
     for said in project.allowed(IDENTITY):
         if str(said.made.properties.get("RoleName")).startswith(f"{project.names.project}-status-"):
-            changes = [one for one in said.actions if not re.fullmatch(r"\w+:(Describe|Get|List)\w+", one)]
+            changes = [
+                one for one in said.actions if not re.fullmatch(r"\w+:(Describe|Detect|Get|List)\w+|kms:Decrypt", one)
+            ]
             yield from (f"{said.place}: {action}" for action in changes)
 
 

@@ -6,11 +6,13 @@ from collections.abc import Iterator
 
 from lockstep import policy
 from lockstep.names import BUILDS_PREFIX, PACKAGES_PREFIX
+from lockstep.testing import TEST
 from tests.templates.judge import almighty
 from tests.templates.sample import KEY, RESOURCE, Made, Project
 
 _BLOCKS = ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets")
-_WRITE_ONCE = (BUILDS_PREFIX, PACKAGES_PREFIX, "releases", "templates")
+_OF_ENVIRONMENTS = (f"environments/{TEST}/deployments", f"environments/{TEST}/locks/hello")
+_WRITE_ONCE = (BUILDS_PREFIX, PACKAGES_PREFIX, "releases", "smoke", "templates", *_OF_ENVIRONMENTS)
 _NEW = {"s3:if-none-match": "*"}
 _A_YEAR = 365
 
@@ -38,17 +40,19 @@ def the_account_administers_its_key(project: Project) -> Iterator[str]:
 
 
 def the_key_is_used_through_s3_by_exact_roles(project: Project) -> Iterator[str]:
-    """Deploy and execution roles use the key through S3 only, and nobody else of their accounts does at all."""
+    """Deploy, execution and status roles use the key through S3 only, and nobody else of their accounts does at all."""
     judge, names = project.judge, project.names
     for environment in project.settings.environments:
         account = environment.account
         deploy = names.deploy_role(environment.name, account)
         execution = names.execution_role(environment.name, account)
+        status = names.status_role(environment.name, account)
         rights = {
             deploy: {"kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey"},
             execution: {"kms:Decrypt", "kms:DescribeKey"},
+            status: {"kms:Decrypt", "kms:DescribeKey"},
         }
-        for who in (deploy, execution, names.status_role(environment.name, account), f"{deploy}s", f"{execution}s"):
+        for who in (deploy, execution, status, *(f"{role}s" for role in (deploy, execution, status))):
             for action in ("kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey", "kms:CreateGrant", "kms:Encrypt"):
                 if judge.may(almighty(who), action, KEY, judge.through_s3()) != (action in rights.get(who, ())):
                     yield f"the key: {action} through S3 by {who}"
@@ -166,7 +170,7 @@ def published_files_are_written_once(project: Project) -> Iterator[str]:
 
 
 def environments_keep_to_their_prefix(project: Project) -> Iterator[str]:
-    """A deploy role reads and writes below its own account's id, and nobody else of any environment does."""
+    """A deploy role reads and writes below its own account's id; a status role reads the records there, nobody else."""
     judge, names = project.judge, project.names
     accounts = [environment.account for environment in project.settings.environments]
     for environment in project.settings.environments:
@@ -174,15 +178,19 @@ def environments_keep_to_their_prefix(project: Project) -> Iterator[str]:
         execution = names.execution_role(environment.name, environment.account)
         status = names.status_role(environment.name, environment.account)
         forged = deploy.replace(environment.account, "999999999999")
-        for who in (deploy, execution, status, f"{deploy}s", f"{execution}s", forged):
-            for prefix in (*(f"environments/{account}" for account in accounts), "artifacts", "releases", "elsewhere"):
-                own = who == deploy and prefix == f"environments/{environment.account}"
-                reads = own or (who == execution and prefix == "artifacts")
+        mine = f"environments/{environment.account}"
+        folders = [f"environments/{account}{part}" for account in accounts for part in ("", "/deployments")]
+        for who in (deploy, execution, status, f"{deploy}s", f"{execution}s", f"{status}s", forged):
+            for prefix in (*folders, "artifacts", "releases", "elsewhere"):
+                own = who == deploy and prefix.startswith(mine)
+                looks = who == status and prefix == f"{mine}/deployments"
+                reads = own or looks or (who == execution and prefix == "artifacts")
                 if judge.may(almighty(who), "s3:GetObject", f"{judge.bucket}/{prefix}/a") != reads:
                     yield f"the artifact bucket: {who} reading {prefix}/"
                 if judge.may(almighty(who), "s3:PutObject", f"{judge.bucket}/{prefix}/a", _NEW) != own:
                     yield f"the artifact bucket: {who} writing {prefix}/"
-                if judge.may(almighty(who), "s3:ListBucket", judge.bucket, {"s3:prefix": f"{prefix}/a"}) != own:
+                lists = judge.may(almighty(who), "s3:ListBucket", judge.bucket, {"s3:prefix": f"{prefix}/a"})
+                if lists != (own or looks):
                     yield f"the artifact bucket: {who} listing {prefix}/"
             if judge.may(almighty(who), "s3:ListBucket", judge.bucket):
                 yield f"the artifact bucket: {who} listing all of it"

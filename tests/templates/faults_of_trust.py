@@ -103,12 +103,13 @@ def roles_are_taken_by_exact_arn(project: Project) -> Iterator[str]:
 
 
 def each_deployer_reaches_one_environment(project: Project) -> Iterator[str]:
-    """A deployer role becomes its own environment's deploy and status role, and no other role at all."""
+    """A deployer role becomes its environment's deploy and status role, the status roles before it, and no other."""
     judge, names = project.judge, project.names
     for environment in project.settings.environments:
         own = {
             names.deploy_role(environment.name, environment.account),
             names.status_role(environment.name, environment.account),
+            *(names.status_role(one.name, one.account) for one in project.settings.earlier(environment.name)),
         }
         deployer = judge.identity(f"deployer-{environment.name}")
         becomes = {role for role in judge.access.roles if judge.becomes(deployer, role)}

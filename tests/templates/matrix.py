@@ -30,6 +30,7 @@ PERSON = f"arn:aws:iam::{TOOLING}:user/developer"
 BUCKET = f"arn:aws:s3:::{NAMES.bucket}"
 RELEASE, TEMPLATE, CODE = f"{BUCKET}/releases/r.json", f"{BUCKET}/templates/t.json", f"{BUCKET}/artifacts/c"
 OF_TEST, OF_PROD = f"{BUCKET}/environments/{TEST}/f", f"{BUCKET}/environments/{PROD}/f"
+RECORD_TEST, RECORD_PROD = (f"{BUCKET}/environments/{account}/deployments/1" for account in (TEST, PROD))
 IMAGE = f"arn:aws:ecr:eu-west-1:{TOOLING}:repository/shop/hello/hellofunction"
 STACK_TEST = f"arn:aws:cloudformation:eu-west-1:{TEST}:stack/shop-test-hello/1"
 STACK_PROD = f"arn:aws:cloudformation:eu-west-1:{PROD}:stack/shop-prod-hello/1"
@@ -124,7 +125,8 @@ TRUST = (
     becomes("deployer-prod", DEPLOY_PROD, "that is what it is for"),
     *none_of("deployer-test", (DEPLOY_PROD, STATUS_PROD, EXECUTION_PROD), "of another environment"),
     *none_of(DEPLOYER_TEST, (DEPLOY_PROD, STATUS_PROD), "prod does not trust it, whatever it may"),
-    *none_of("deployer-prod", (DEPLOY_TEST, STATUS_TEST, EXECUTION_TEST), "of another environment"),
+    becomes("deployer-prod", STATUS_TEST, "it looks at what passed in test"),
+    *none_of("deployer-prod", (DEPLOY_TEST, EXECUTION_TEST), "of another environment"),
     *none_of("deploy-test", (EXECUTION_TEST, STATUS_TEST, DEPLOY_PROD), "a chain ends there"),
     *none_of("status-test", (DEPLOY_TEST, EXECUTION_TEST, STATUS_PROD), "looking leads nowhere"),
     *none_of("execution-test", (DEPLOY_TEST, DEPLOY_PROD), "what makes resources becomes nobody"),
@@ -171,11 +173,22 @@ FILES = (
     may("execution-test", "s3:GetObject", CODE, "function code is read"),
     may_not("execution-test", "s3:GetObject", RELEASE, "it needs no release"),
     may_not("execution-test", "s3:GetObject", OF_TEST, "the deploy role reads there"),
-    may_not("status-test", "s3:GetObject", OF_TEST, "looking needs no file"),
+    may_not("status-test", "s3:GetObject", OF_TEST, "no file but the records"),
+    may("status-test", "s3:GetObject", RECORD_TEST, "what was deployed is told"),
+    may("status-test", "s3:ListBucket", BUCKET, "its records", {"s3:prefix": f"environments/{TEST}/deployments/"}),
+    may_not("status-test", "s3:ListBucket", BUCKET, "more than its records", {"s3:prefix": f"environments/{TEST}/"}),
+    may_not("status-test", "s3:GetObject", RECORD_PROD, "prod's records"),
+    may_not("status-test", "s3:PutObject", RECORD_TEST, "looking records nothing", NEW),
+    may("deploy-test", "s3:PutObject", RECORD_TEST, "a deployment is recorded", NEW),
+    may_not("deploy-test", "s3:PutObject", RECORD_TEST, "a record is replaced"),
+    may_not("deploy-test", "s3:PutObject", RECORD_PROD, "prod's records", NEW),
+    may_not("deployer-prod", "s3:GetObject", RECORD_TEST, "the status role of test reads there"),
     may("deploy-test", "kms:Decrypt", KEY, "through S3", BY_S3),
     may_not("deploy-test", "kms:Decrypt", KEY, "past S3"),
     may_not("execution-test", "kms:GenerateDataKey", KEY, "it writes nothing", BY_S3),
-    may_not("status-test", "kms:Decrypt", KEY, "looking needs no key", BY_S3),
+    may("status-test", "kms:Decrypt", KEY, "records are encrypted", BY_S3),
+    may_not("status-test", "kms:Decrypt", KEY, "past S3"),
+    may_not("status-test", "kms:GenerateDataKey", KEY, "it writes nothing", BY_S3),
     inside(may("deploy-test", "s3:PutObject", OF_TEST, "of the organization")),
     inside(may_not("deploy-test", "s3:PutObject", OF_TEST, "not of it any more", OUTSIDE)),
     inside(may_not("execution-test", "s3:GetObject", CODE, "not of it any more", OUTSIDE)),

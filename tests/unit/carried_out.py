@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from lockstep import canonical, execute, plan
+from lockstep.execute import Fence
 from lockstep.model import Environment, Outcome, Plan, Release, ServiceBuild, StackName
 from lockstep.names import template_key
 from lockstep.ports import Releases, Target
@@ -52,12 +53,18 @@ def planned(world: World, release: Release, environment: Environment | None = No
     services = tuple(a_service(build.name) for build in release.services)
     names, opened = some_names(), target(world)
     running = tuple(execute.running(s.name, names.service_stack("test", s.name), (), opened) for s in services)
-    return plan.deploy(environment, release, services, running, names, {service.name: {} for service in services})
+    declared: dict[str, dict[str, str | None]] = {service.name: {} for service in services}
+    events = {service.name: service.smoke for service in services}
+    return plan.deploy(environment, release, running, names, declared, events)
 
 
-def run(world: World, steps: Plan, opened: Target | None = None) -> tuple[Outcome, list[str]]:
+def passing() -> None:
+    """Let a deployment go on."""
+
+
+def run(world: World, steps: Plan, opened: Target | None = None, fence: Fence = passing) -> tuple[Outcome, list[str]]:
     """Carry a plan out and return what came of it, and what was said."""
     said: list[str] = []
     releases = Releases("deployer", FakeStore(world), FakeRegistry(world))
-    outcome = execute.run(steps, opened or target(world), releases, FakeClock(), said.append)
+    outcome = execute.run(steps, opened or target(world), releases, FakeClock(), said.append, fence)
     return outcome, said

@@ -73,19 +73,26 @@ def test_who_may_deploy() -> None:
 
     common = {"Project": "shop", "ArtifactBucket": "shop-artifacts-111111111111-eu-west-1", "Organization": ""}
     assert found == (
-        common | {"Environment": "test", "EnvironmentAccount": TEST, "Deployers": DEVELOPER},
-        common | {"Environment": "prod", "EnvironmentAccount": PROD, "Deployers": ""},
+        common | {"Environment": "test", "EnvironmentAccount": TEST, "Deployers": DEVELOPER, "EarlierStatusRoles": ""},
+        common
+        | {
+            "Environment": "prod",
+            "EnvironmentAccount": PROD,
+            "Deployers": "",
+            "EarlierStatusRoles": ROLE.format(TEST, "status-test"),
+        },
     )
 
 
 def test_who_reaches_the_bucket() -> None:
-    """The bucket names the exact roles of every other account that deploy or execute."""
+    """The bucket names the exact roles of every other account that deploy, execute or look."""
     assert parameters("shop-tooling-resources") == {
         "Project": "shop",
         "ArtifactBucket": "shop-artifacts-111111111111-eu-west-1",
         "EnvironmentAccounts": f"{TEST},{PROD}",
         "DeployRoles": f"{ROLE.format(TEST, 'deploy-test')},{ROLE.format(PROD, 'deploy-prod')}",
         "ExecutionRoles": f"{ROLE.format(TEST, 'execution-test')},{ROLE.format(PROD, 'execution-prod')}",
+        "StatusRoles": f"{ROLE.format(TEST, 'status-test')},{ROLE.format(PROD, 'status-prod')}",
         "Organization": "",
     }
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from lockstep.errors import DeployError, GateError, IdentityError, RegistryError, UnavailableError
+from lockstep.errors import BusyError, DeployError, GateError, IdentityError, RegistryError, UnavailableError
 from lockstep.model import DeployStack, Outcome, Result, ServiceOutcome
 from lockstep.names import template_key
 from lockstep.ports import Say
@@ -31,6 +31,27 @@ def test_a_failure_ends_the_run() -> None:
         steps.steps[3:],
     )
     assert outcome.exit_code == 6
+
+
+def test_a_deployment_that_may_not_go_on() -> None:
+    """Before every change of a stack it is asked whether the deployment may go on; where not, it ends there."""
+    world = World()
+    steps = planned(world, a_release(*(published(world, name) for name in ("hello", "orders"))))
+    asked: list[str] = []
+
+    def fence() -> None:
+        asked.append("")
+        if len(asked) == 2:
+            raise BusyError("going on", "somebody else holds it")
+
+    outcome, _ = run(world, steps, fence=fence)
+
+    assert [(one.name, one.result) for one in outcome.services] == [
+        ("hello", Result.CREATED),
+        ("orders", Result.FAILED),
+    ]
+    assert outcome.exit_code == 8
+    assert world.calls == ["sam deploy shop-test-hello"]
 
 
 def test_a_stack_that_cannot_be_protected() -> None:

@@ -61,7 +61,10 @@ def test_a_release_that_was_altered() -> None:
     """A release that is found and was altered is refused."""
     said = refusal(lambda: making.find_release(releases("abcd1"), "abcd"))
 
-    assert said == "error: reading release abcd1\n  answer: its manifest is damaged\n  next: invoke release"
+    assert said == (
+        "error: reading the manifest of release abcd1\n  answer: it is damaged\n"
+        "  next: see the versions of that file in S3; deploy another release meanwhile"
+    )
 
 
 def test_a_packaged_template_is_read() -> None:
@@ -84,7 +87,7 @@ def test_parameters_are_those_of_the_release() -> None:
 @pytest.mark.parametrize(
     ("files", "said"),
     [
-        ({}, "error: reading the packaged template of hello\n  answer: it is not in the bucket\n  next: "),
+        ({}, "error: reading the packaged template of hello\n  answer: there is no templates/x.json in the bucket"),
         (
             {"templates/x.json": b"altered"},
             "error: verifying the packaged template of hello\n  answer: its SHA-256 is ",

@@ -12,7 +12,7 @@ import pytest
 from lockstep import canonical, making, names, release
 from lockstep.errors import BuildError, GateError, LockstepError, RegistryError
 from lockstep.making import Maker
-from lockstep.model import ImageFunction, ImageRef, Release, Service, ServiceBuild, Sha256
+from lockstep.model import ImageDetails, ImageFunction, ImageRef, Release, Service, ServiceBuild, Sha256
 from lockstep.ports import Say, Tooling
 from lockstep.testing import (
     TOOLING,
@@ -212,7 +212,7 @@ def test_a_service_that_was_built_before_is_not_built() -> None:
     world = World(files=recorded(build))
     maker, said = a_maker(world)
 
-    assert (maker.make(HELLO), world.calls) == (build, [])
+    assert (maker.make(replace(HELLO, smoke=())), world.calls) == (build, [])
     assert said == ["hello: nothing changed since it was built"]
 
 
@@ -291,3 +291,59 @@ def test_what_was_packaged_before_is_not_packaged() -> None:
     maker, _ = a_maker(world)
 
     assert (making.packaged(maker, (HELLO,)), world.calls) == ((a_build(),), [])
+
+
+def test_smoke_tests_are_kept_by_their_content() -> None:
+    """A service's smoke tests are stored once, by their content, and read back the same."""
+    world = World(files=recorded(a_build()))
+    maker, _ = a_maker(world)
+
+    first, second = maker.make(HELLO), maker.make(HELLO)
+
+    assert first == second
+    assert first.smoke_sha256 is not None
+    assert making.read_smoke(FakeStore(world), first) == HELLO.smoke
+    assert world.calls == ["put smoke"]
+
+
+def test_other_smoke_tests_make_another_release_of_the_same_build() -> None:
+    """Where only the smoke tests changed nothing is built, and the release is another."""
+    maker, _ = a_maker(World(files=recorded(a_build())))
+
+    first = maker.make(HELLO)
+    second = maker.make(replace(HELLO, smoke=(replace(HELLO.smoke[0], name="other"),)))
+
+    assert replace(first, smoke_sha256=None) == replace(second, smoke_sha256=None)
+    assert a_release(first).release_id != a_release(second).release_id
+
+
+@pytest.mark.parametrize("files", [{}, {"smoke/x.json": b"altered"}])
+def test_smoke_tests_that_are_no_good(files: dict[str, bytes]) -> None:
+    """A smoke file that is missing, or not what its release says, is refused by its name."""
+    store, build = FakeStore(World(files=files)), a_build(smoke_sha256=Sha256("x"))
+
+    assert "the smoke file of hello" in refusal(lambda: making.read_smoke(store, build))
+
+
+def test_a_service_without_smoke_tests() -> None:
+    """A service that has no smoke test has no file for them, and none are read."""
+    maker, _ = a_maker(world := World(files=recorded(a_build())))
+
+    build = maker.make(replace(HELLO, smoke=()))
+
+    assert (build.smoke_sha256, making.read_smoke(FakeStore(world), build)) == (None, ())
+
+
+def test_what_is_known_of_an_image() -> None:
+    """Of an image is known what the registry says of it, and what it was built from where it was built here."""
+    world = World()
+    maker, _ = a_maker(world)
+    maker.build(HELLO, FUNCTION)
+    ref = maker.push(HELLO, FUNCTION)
+
+    made = maker.details(HELLO, FUNCTION, ref)
+
+    kind = "application/vnd.docker.distribution.manifest.v2+json"
+    assert made == ImageDetails(kind, FUNCTION.architecture, 2048, 2, f"base@{a_digest('base')}")
+    world.local.clear()
+    assert maker.details(HELLO, FUNCTION, ref).base is None

@@ -9,9 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lockstep import model
-from lockstep.errors import BusyError, LockstepError, StackError, UnavailableError
+from lockstep.errors import BusyError, DeployError, LockstepError, StackError, UnavailableError
 from lockstep.model import (
     Architecture,
+    Change,
+    DeployStack,
     Digest,
     ImageRef,
     Outcome,
@@ -21,6 +23,7 @@ from lockstep.model import (
     Result,
     ServiceOutcome,
     SmokeOutcome,
+    StackName,
 )
 from lockstep.testing import TEST, a_build, a_digest, a_release, an_environment
 
@@ -29,6 +32,7 @@ CREATED = ServiceOutcome("hello", Result.CREATED, 1.0)
 BUSY = ServiceOutcome("orders", Result.FAILED, 1.0, BusyError("deploying"))
 STUCK = ServiceOutcome("stock", Result.FAILED, 1.0, StackError("deploying"))
 DOWN = SmokeOutcome("hello", "z", passed=False, error=UnavailableError("invoking"))
+BROKEN = SmokeOutcome("hello", "w", passed=False, error=DeployError("invoking"))
 PASSED, FAILED = SmokeOutcome("hello", "x", passed=True), SmokeOutcome("hello", "y", passed=False)
 
 
@@ -124,8 +128,34 @@ def test_a_service_that_a_release_lacks() -> None:
         (Outcome(PLAN, (CREATED,), (PASSED, DOWN, FAILED)), 10),
         (Outcome(PLAN, (CREATED,), (), (ProveAccount(TEST, "x"),)), 6),
         (Outcome(PLAN, (CREATED, BUSY, STUCK), (FAILED,), (ProveAccount(TEST, "x"),)), 8),
+        (Outcome(PLAN, (CREATED,), (PASSED,), unrecorded=UnavailableError("recording")), 10),
+        (Outcome(PLAN, (CREATED,), (FAILED,), unrecorded=UnavailableError("recording")), 6),
     ],
 )
 def test_the_exit_code_of_an_outcome(outcome: Outcome, code: int) -> None:
     """An outcome ends with the first error's code, 6 where a step is left or an answer differs, else 0."""
     assert outcome.exit_code == code
+
+
+@pytest.mark.parametrize(
+    ("outcome", "disproven"),
+    [
+        (Outcome(PLAN, (CREATED,), (PASSED,)), False),
+        (Outcome(PLAN, (CREATED,), (PASSED, FAILED)), True),
+        (Outcome(PLAN, (CREATED,), (DOWN,)), False),
+        (Outcome(PLAN, (CREATED,), (DOWN, FAILED)), True),
+        (Outcome(PLAN, (CREATED,), (BROKEN,)), True),
+        (Outcome(PLAN, (CREATED, STUCK), (FAILED,)), False),
+        (Outcome(PLAN, (CREATED,), (FAILED,), (ProveAccount(TEST, "x"),)), False),
+    ],
+)
+def test_what_disproves_a_release(outcome: Outcome, disproven: bool) -> None:
+    """A wrong answer, or a function that breaks, disproves what was deployed whole; no answer at all says nothing."""
+    assert outcome.is_disproven is disproven
+
+
+def test_the_deployments_of_a_plan() -> None:
+    """A plan gives its steps that bring stacks to their builds, and no other."""
+    step = DeployStack("hello", StackName("shop-test-hello"), Change.NONE, "", a_build(), (), ())
+
+    assert dataclasses.replace(PLAN, steps=(ProveAccount(TEST, "x"), step)).deployments == (step,)

@@ -23,7 +23,7 @@ def planned(
 ) -> DeployStack:
     """Return what a plan does to hello in an environment that sets some parameters for it."""
     environment = an_environment(parameters=(("hello", parameters),))
-    steps = plan.deploy(environment, a_release(), (), (running,), some_names(), {"hello": declared}).steps
+    steps = plan.deploy(environment, a_release(), (running,), some_names(), {"hello": declared}, {}).steps
     return next(step for step in steps if isinstance(step, DeployStack))
 
 

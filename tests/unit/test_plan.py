@@ -59,10 +59,10 @@ def planned(
     return plan.deploy(
         environment or an_environment(),
         release,
-        services,
         running,
         some_names(),
         {service.name: declared for service in services},
+        {service.name: service.smoke for service in services},
     )
 
 

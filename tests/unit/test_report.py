@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from lockstep import report
 from lockstep.errors import DeployError, IdentityError
 from lockstep.model import (
     Change,
     DeployStack,
-    EnvironmentStatus,
     Outcome,
     Plan,
     ProtectStack,
     ProveAccount,
     ReleaseId,
     Result,
-    RunningService,
     ServiceOutcome,
     SmokeOutcome,
     SmokeTest,
     StackName,
     Step,
 )
-from lockstep.testing import TEST, a_build, a_commit, a_digest, a_release, a_smoke_event, an_environment, what_runs
+from lockstep.testing import TEST, a_build, a_commit, a_digest, a_release, a_smoke_event, an_environment
 
 RELEASE = ReleaseId("0123456789abcdef" * 4)
+BEFORE = ReleaseId("fedcba9876543210" * 4)
 STACK = StackName("shop-test-hello")
 DEPLOY = DeployStack("hello", STACK, Change.CREATE, "it is not there yet", a_build(), (), ())
 PROTECT = ProtectStack("hello", STACK)
@@ -31,16 +32,6 @@ SMOKE = SmokeTest("hello", STACK, a_smoke_event())
 STEPS: tuple[Step, ...] = (ProveAccount(TEST, "arn:deploy"), DEPLOY, PROTECT, SMOKE)
 PLAN = Plan(an_environment(), RELEASE, STEPS)
 REF = f"registry/shop/hello/hellofunction@{a_digest()}"
-STATUS = (
-    EnvironmentStatus(
-        an_environment(),
-        (
-            what_runs(a_build(), release=RELEASE, images=(("HelloFunction", a_digest()), ("Other", None))),
-            RunningService("orders", StackName("shop-test-orders"), None),
-        ),
-    ),
-    EnvironmentStatus(an_environment(name="prod")),
-)
 
 
 def test_a_plan_in_words() -> None:
@@ -115,13 +106,44 @@ def test_an_outcome_for_programs() -> None:
         PLAN, (ServiceOutcome("hello", Result.UPDATED, 1.23456),), (SmokeOutcome("hello", "greets", passed=False),)
     )
 
-    assert report.outcome_document(outcome, "sandbox") == {
+    assert report.outcomes_document([outcome], "sandbox") == {
         "target": "sandbox",
         "environment": "test",
         "release": RELEASE,
         "services": [{"name": "hello", "result": "updated", "seconds": 1.235}],
         "smoke": [{"service": "hello", "name": "greets", "passed": False}],
     }
+
+
+def test_going_back_in_words() -> None:
+    """Of a deployment that was taken back both are told, and last that it went back."""
+    updated = (ServiceOutcome("hello", Result.UPDATED, 1.0),)
+    bad = Outcome(PLAN, updated, (SmokeOutcome("hello", "greets", passed=False),))
+    back = Outcome(replace(PLAN, release=BEFORE), updated)
+
+    assert report.outcomes_lines([bad, back])[-3:] == (
+        "hello: updated in test (1.0 s)",
+        f"test runs release {BEFORE[:12]}: hello.",
+        "test went back from release 0123456789ab.",
+    )
+    assert report.outcomes_lines([bad]) == report.outcome_lines(bad)
+
+
+def test_going_back_for_programs() -> None:
+    """A document of a deployment that was taken back has what it went back to."""
+    bad, back = Outcome(PLAN, (), ()), Outcome(replace(PLAN, release=BEFORE), ())
+
+    document = report.outcomes_document([bad, back], "aws")
+
+    told = {"environment": "test", "release": BEFORE, "services": [], "smoke": []}
+    assert (document["release"], document["rolled_back"]) == (RELEASE, [told])
+
+
+def test_an_outcome_without_a_record() -> None:
+    """A deployment that could not be recorded has that among its failures."""
+    outcome = Outcome(PLAN, unrecorded=DeployError("writing the record", "no"))
+
+    assert report.failures(outcome) == ("error: writing the record\n  answer: no",)
 
 
 def test_a_new_release_in_words() -> None:
@@ -171,54 +193,6 @@ def test_images_for_programs() -> None:
         "target": "aws",
         "services": {"hello": {"images": {"HelloFunction": REF}}},
     }
-
-
-def test_status_in_words() -> None:
-    """Status is a table of what runs where; what is not deployed, or gone, is said to be so."""
-    digest = report.short(a_digest())
-
-    assert report.status_lines(STATUS) == (
-        "ENVIRONMENT  SERVICE  STACK            RELEASE       RUNS",
-        f"test         hello    CREATE_COMPLETE  0123456789ab  HelloFunction {digest}, Other gone",
-        "test         orders   not deployed     -             -",
-    )
-
-
-def test_status_for_programs() -> None:
-    """The document of status says what each account runs; what is gone is null."""
-    assert report.status_document(STATUS, "aws") == {
-        "target": "aws",
-        "environments": [
-            {
-                "name": "test",
-                "account_id": "222222222222",
-                "services": [
-                    {
-                        "name": "hello",
-                        "stack_status": "CREATE_COMPLETE",
-                        "release": RELEASE,
-                        "images": {"HelloFunction": a_digest(), "Other": None},
-                    },
-                    {"name": "orders", "stack_status": None, "release": None, "images": {}},
-                ],
-            },
-            {"name": "prod", "account_id": "222222222222", "services": []},
-        ],
-    }
-
-
-NOT_ALLOWED = (*STATUS, EnvironmentStatus(an_environment(name="secret"), error=IdentityError("opening it", "no")))
-
-
-def test_status_that_may_not_be_read() -> None:
-    """An environment that the caller may not look at has a row of its own, and an error in the document."""
-    environments = [report.status_document(some, "aws")["environments"] for some in (STATUS, NOT_ALLOWED)]
-
-    assert report.status_lines(NOT_ALLOWED)[-1] == "secret       -        not allowed      -             -"
-    assert environments[1] == [
-        *environments[0],  # type: ignore[misc]  # a list, as any JSON
-        {"name": "secret", "account_id": "222222222222", "services": [], "error": "opening it: no"},
-    ]
 
 
 def test_hashes_are_shortened_for_people() -> None:

@@ -50,7 +50,10 @@ EVERY_ROLE = {
             {role(TOOLING, "deployer-test"), role(TEST, "status-test"), role(PROD, "status-prod")},
         ),
         (session(TOOLING, "shop-deployer-test"), {role(TEST, "deploy-test"), role(TEST, "status-test")}),
-        (session(TOOLING, "shop-deployer-prod"), {role(PROD, "deploy-prod"), role(PROD, "status-prod")}),
+        (
+            session(TOOLING, "shop-deployer-prod"),
+            {role(PROD, "deploy-prod"), role(PROD, "status-prod"), role(TEST, "status-test")},
+        ),
         (session(TOOLING, "shop-build"), set()),
         (session(TEST, "shop-deploy-test"), set()),
         (session(TEST, "shop-status-test"), set()),
