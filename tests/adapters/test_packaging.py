@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from lockstep import canonical, making, names
+from lockstep import VERSION, canonical, making, names
 from lockstep.errors import BuildError, RegistryError
 from lockstep.making import Maker
-from lockstep.model import ImageRef, Sha256
+from lockstep.model import Architecture, ImageDetails, ImageRef, Sha256
 from lockstep.ports import Say, Tooling
 from lockstep.testing import (
     TOOLING,
@@ -37,8 +37,14 @@ Resources:
     Properties: {PackageType: Image, Policies: [{Version: 2012-10-17}]}
 """
 HELLO = a_service()
+MEDIA_TYPE = "application/vnd.docker.distribution.manifest.v2+json"
 REPOSITORY = "registry/shop/hello/hellofunction"
 ONE, TWO = ({"HelloFunction": ImageRef(REPOSITORY, a_digest(which))} for which in ("one", "two"))
+
+
+def a_world() -> World:
+    """Return a world with both images in the registry."""
+    return World(pushed={f"shop/hello/hellofunction:{which}": a_digest(which) for which in ("one", "two")})
 
 
 def function(image: str) -> dict[str, object]:
@@ -91,13 +97,19 @@ def a_maker(
 
 def test_a_template_is_packaged_and_pinned(root: Path) -> None:
     """A packaged template names each image by digest, is kept by its hash, and dates in it stay as they are written."""
-    world = World()
+    world = a_world()
     maker, said = a_maker(root, world)
 
     build = maker.package(HELLO, ONE)
 
     expected = document(str(ONE["HelloFunction"]))
-    assert build == a_build(images=tuple(ONE.items()), template_sha256=canonical.sha256(expected))
+    details = ImageDetails(MEDIA_TYPE, Architecture.X86_64, size=2048, layers=2, base=None)
+    assert build == a_build(
+        images=tuple(ONE.items()),
+        template_sha256=canonical.sha256(expected),
+        details=(("HelloFunction", details),),
+        tools=(("aws-sam-cli", "1.170.0"), ("docker", "20.10"), ("lockstep", VERSION)),
+    )
     assert world.files[names.template_key(build.template_sha256)] == expected
     assert making.read_template(FakeStore(world), build) == expected
     assert said == ["hello: packaging", "  packaged hello"]
@@ -105,7 +117,7 @@ def test_a_template_is_packaged_and_pinned(root: Path) -> None:
 
 def test_sam_sees_no_image(root: Path) -> None:
     """What SAM packages has nothing to build and no digest of any image, so that one package serves them all."""
-    world = World()
+    world = a_world()
     packager = Packager(world)
 
     a_maker(root, world, packager)[0].package(HELLO, ONE)
@@ -115,7 +127,7 @@ def test_sam_sees_no_image(root: Path) -> None:
 
 def test_a_template_is_packaged_once(root: Path) -> None:
     """A template that was packaged before is pinned to other images without packaging it again."""
-    world = World()
+    world = a_world()
     maker, _ = a_maker(root, world)
     maker.package(HELLO, ONE)
     world.calls.clear()
@@ -128,7 +140,7 @@ def test_a_template_is_packaged_once(root: Path) -> None:
 
 def test_whoever_was_first_is_right(root: Path) -> None:
     """Of two machines that build one source at once, both end with the build of the first."""
-    world = World()
+    world = a_world()
     first, _ = a_maker(root, world)
     build = first.package(HELLO, ONE)
 
@@ -150,7 +162,7 @@ class Overtaken(FakePackager):
 
 def test_the_first_package_is_everybodys(root: Path) -> None:
     """Of two machines that package one source at once, both deploy the package of the first."""
-    world = World()
+    world = a_world()
     maker, _ = a_maker(root, world, Overtaken(world))
 
     build = maker.package(HELLO, ONE)
@@ -175,6 +187,7 @@ def test_a_service_is_made_from_nothing(root: Path) -> None:
         "put packages",
         "put templates",
         "put builds",
+        "put smoke",
     ]
 
 

@@ -106,6 +106,7 @@ def test_an_environment(standing: Terminal) -> None:
     assert updated == [
         "  tooling: shop-tooling-resources updated (1.0 s)",
         "  tooling: shop-tooling-roles updated (1.0 s)",
+        "  tooling: shop-deployer-prod updated (1.0 s)",
         "  tooling: shop-repository-hello-hellofunction updated (1.0 s)",
     ]
     assert seen.out.splitlines()[-1] == (
