@@ -21,6 +21,7 @@ from lockstep import (
     permissions,
     plan,
     report,
+    scans,
 )
 from lockstep.errors import ConfigError, GateError, LockstepError
 from lockstep.execute import Fence
@@ -174,7 +175,9 @@ def _running_release(
     names, opened = wiring.settings().names, wiring.reader(source.name, through)
     records = deployments.read(opened.store, names, source.account)
     running = execute.all_running(services or history.services(records), source, names, opened)
-    release = making.find_release(releases.store, gates.one_release(source.name, running))
+    named = dict.fromkeys(now.release for now in running if now.release is not None)
+    found = tuple(making.find_release(releases.store, one) for one in named)
+    release = gates.one_release(source.name, running, found)
     gates.check_runs(source.name, release, running)
     return release
 
@@ -286,6 +289,9 @@ def _gates(wiring: Wiring, order: _Order, steps: Plan) -> tuple[str, ...]:
             opened = wiring.reader(order.earlier.name, environment.name)
             passed = deployments.read(opened.store, wiring.settings().names, order.earlier.account)
             reasons += gates.unproven(release, order.builds, order.earlier.name, passed)
+    if environment.scan_threshold is not None:
+        judge = scans.Judge(registry, wiring.scan_exceptions(), wiring.clock, wiring.console.say)
+        reasons += judge.refusals(changing, environment.scan_threshold)
     return gates.decide(release, environment, reasons, order.earlier, force=order.wish.force)
 
 

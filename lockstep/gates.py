@@ -75,25 +75,29 @@ def check_images(release: Release, builds: tuple[ServiceBuild, ...], registry: R
         )
 
 
-def one_release(environment: str, running: tuple[RunningService, ...]) -> ReleaseId:
-    """Return the one release that all services of an environment run; raises GateError where it is not one."""
+def one_release(environment: str, running: tuple[RunningService, ...], releases: tuple[Release, ...]) -> Release:
+    """Return the one of the releases that run which every service that it holds runs; raises GateError for none.
+
+    What it does not hold was taken out of the tree, and its stack is left: it is promoted no more.
+    """
     tried = f"looking for the release that runs in {environment}"
-    found: dict[ReleaseId | None, list[str]] = {}
-    for now in running:
-        found.setdefault(now.release, []).append(now.name)
-    if not found:
+    if not running:
         raise GateError(tried, "nothing was deployed there", f"invoke deploy --env {environment}")
-    (release, *others) = found
-    if others or release is None:
+    of = {now.name: now.release for now in running}
+    whole = [one for one in releases if all(of.get(b.name, one.release_id) == one.release_id for b in one.services)]
+    if len(whole) != 1:
+        found: dict[ReleaseId | None, list[str]] = {}
+        for name, release in of.items():
+            found.setdefault(release, []).append(name)
         told = "; ".join(f"{', '.join(names)}: {short(one) if one else 'none'}" for one, names in found.items())
         cure = f"invoke deploy --env {environment}, or promote one with --service"
         raise GateError(tried, f"its services are not all from one release: {told}", cure)
-    return release
+    return whole[0]
 
 
 def check_runs(environment: str, release: Release, running: tuple[RunningService, ...]) -> None:
-    """See that the services run the digests of the release that their stacks name; raises GateError where not."""
-    for now in running:
+    """See that its services run the digests of the release that their stacks name; raises GateError where not."""
+    for now in (now for now in running if now.release == release.release_id):
         build = release.build_of(now.name)
         if wrong := differing_images(build, now):
             raise GateError(

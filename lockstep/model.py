@@ -125,6 +125,49 @@ class Severity(StrEnum):
     HIGH = "high"
     CRITICAL = "critical"
 
+    def is_worse_than(self, other: Severity) -> bool:
+        """Is it?"""
+        ranks = list(Severity)
+        return ranks.index(self) > ranks.index(other)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What an image scan found: its name, such as `CVE-2026-0001`, and how bad it is."""
+
+    name: str
+    severity: Severity
+
+
+@dataclass(frozen=True)
+class Scan:
+    """What ECR says of an image's scan. Only a scan that `is_done` tells of all there is to find.
+
+    `status` is ECR's own word for it; `is_pending` where waiting helps.
+    """
+
+    status: str
+    findings: tuple[Finding, ...] = ()
+    is_done: bool = False
+    is_pending: bool = False
+
+
+@dataclass(frozen=True)
+class ScanException:
+    """A finding that was reviewed and may be deployed until a day, that day included, and why.
+
+    `until` is in ISO 8601; without a service it holds for all of them.
+    """
+
+    finding: str
+    until: str
+    reason: str
+    service: str | None = None
+
+    def covers(self, service: str, finding: str, day: str) -> bool:
+        """Does it accept a finding in a service on a day?"""
+        return self.finding == finding and self.service in {None, service} and day <= self.until
+
 
 @dataclass(frozen=True)
 class Environment:

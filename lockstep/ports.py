@@ -16,6 +16,8 @@ from lockstep.model import (
     Digest,
     ImageFunction,
     ImageRef,
+    Scan,
+    ScanException,
     Service,
     StackName,
 )
@@ -100,6 +102,9 @@ class Registry(Protocol):
 
     def layers(self, ref: ImageRef) -> tuple[str, tuple[int, ...]]:
         """The media type of an image, and the compressed size of each of its layers in bytes; raises RegistryError."""
+
+    def scan(self, ref: ImageRef) -> Scan:
+        """What the registry's scan found in an image."""
 
     def policy(self, repository: str) -> policy.Document:
         """A repository's policy; raises RegistryError where the repository is missing."""
@@ -296,6 +301,9 @@ class Wiring(Protocol):
 
     def services(self) -> tuple[Service, ...]:
         """The catalog of services/; raises ConfigError."""
+
+    def scan_exceptions(self) -> tuple[ScanException, ...]:
+        """The findings of image scans that were reviewed and accepted; raises ConfigError."""
 
     def commit(self) -> Commit:
         """What the working tree was made from; raises ConfigError outside git."""

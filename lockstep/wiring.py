@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, NoReturn
 from lockstep import ports, process
 from lockstep.console import Console
 from lockstep.errors import INTERRUPTION, ConfigError
-from lockstep.model import AccountId, Commit, Service
+from lockstep.model import AccountId, Commit, ScanException, Service
 
 if TYPE_CHECKING:
     from lockstep.account_ports import Administrator, Overview
@@ -144,6 +144,13 @@ class RealWiring:
         from lockstep import schemas
 
         return schemas.Schemas(schemas.installed(), self.settings().region)
+
+    def scan_exceptions(self) -> tuple[ScanException, ...]:
+        """Return the findings of image scans that were reviewed and accepted, none without a file of them."""
+        from lockstep import scan_exceptions
+
+        file = self.root / scan_exceptions.FILE
+        return scan_exceptions.parse(file.read_text(encoding="utf-8")) if file.exists() else ()
 
     def commit(self) -> Commit:
         """Return what the working tree was made from; raises ConfigError outside git."""

@@ -12,12 +12,19 @@ from botocore.exceptions import ClientError
 
 from lockstep.aws.session import Session, answers, code_of
 from lockstep.errors import RegistryError
-from lockstep.model import ImageRef, digest
+from lockstep.model import Finding, ImageRef, Scan, Severity, digest
 from lockstep.policy import Document
 
 if TYPE_CHECKING:
     from mypy_boto3_ecr import ECRClient
     from mypy_boto3_ecr.type_defs import ImageDetailTypeDef, ImageIdentifierTypeDef
+
+
+# https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_ImageScanStatus.html: basic scanning ends with COMPLETE,
+# enhanced scanning goes on and says ACTIVE.
+_DONE, _PENDING = {"COMPLETE", "ACTIVE"}, {"IN_PROGRESS", "PENDING"}
+# UNDEFINED and UNTRIAGED say that nobody has judged a finding yet: it may be bad, so it counts as high.
+_SEVERITIES = {"INFORMATIONAL": Severity.LOW, "UNDEFINED": Severity.HIGH, "UNTRIAGED": Severity.HIGH}
 
 
 @dataclass(frozen=True)
@@ -56,6 +63,29 @@ class Registry:
         media_type = found.get("imageManifestMediaType") or manifest["mediaType"]
         return media_type, tuple(int(layer["size"]) for layer in manifest["layers"])
 
+    def scan(self, ref: ImageRef) -> Scan:
+        """Return what ECR's scan found in an image; one that was never scanned has a status that says so."""
+        tried = f"reading the scan of {ref}"
+        with answers(tried):
+            try:
+                pages = self._ecr.get_paginator("describe_image_scan_findings").paginate(
+                    repositoryName=ref.repository.partition("/")[2], imageId={"imageDigest": ref.digest}
+                )
+                found = [(page.get("imageScanStatus", {}), page.get("imageScanFindings", {})) for page in pages]
+            except ClientError as error:
+                if code_of(error) in {"ScanNotFoundException", "ImageNotFoundException"}:
+                    return Scan(code_of(error))
+                raise
+        status = found[0][0].get("status", "nothing")
+        basic = ((one["name"], one["severity"]) for _, of in found for one in of.get("findings", []))
+        enhanced = (
+            (one.get("packageVulnerabilityDetails", {}).get("vulnerabilityId") or one["title"], one["severity"])
+            for _, of in found
+            for one in of.get("enhancedFindings", [])
+        )
+        findings = tuple(Finding(name, _severity(word)) for name, word in (*basic, *enhanced))
+        return Scan(status, findings, status in _DONE, status in _PENDING)
+
     def policy(self, repository: str) -> Document:
         """Return a repository's policy, an empty one where it has none; raises RegistryError where it is missing."""
         tried = f"reading the policy of the repository {repository}"
@@ -91,6 +121,10 @@ class Registry:
             base64.b64decode(answer["authorizationData"][0]["authorizationToken"]).decode().partition(":")
         )
         return user, password
+
+
+def _severity(word: str) -> Severity:
+    return _SEVERITIES.get(word) or Severity(word.lower())
 
 
 @dataclass(frozen=True)

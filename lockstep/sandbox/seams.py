@@ -32,7 +32,7 @@ USED = {
         "AuthError", "EvalContext", "EvalResult", "PrincipalInfo", "combine_resource_policy", "evaluate",
         "evaluate_resource_policy", "resolve_principal", "_gather_role_policies", "_permissions_boundary",
     ),
-    "core.responses": ("error_response_json", "get_account_id", "get_region", "request_scope"),
+    "core.responses": ("error_response_json", "get_account_id", "get_region", "json_response", "request_scope"),
     "core.router": ("extract_access_key_id",),
     "services.apigateway": ("_apis",),
     "services.apigateway_v1": ("_rest_apis",),
@@ -40,7 +40,7 @@ USED = {
     "services.cloudformation.handlers": ("_ACTION_HANDLERS", "_resolve_stack"),
     "services.cloudformation.helpers": ("_error", "_p"),
     "services.cloudformation.provisioners": ("_RESOURCE_HANDLERS", "_physical_name"),
-    "services.ecr": ("_images", "_repo_policies"),
+    "services.ecr": ("_find_image", "_images", "_repo_policies", "_repositories"),
     "services.iam": ("_roles",),
     "services.lambda_svc": ("_func_arn", "_layers"),
     "services.s3": (

@@ -21,6 +21,7 @@ from lockstep.model import (
     Digest,
     ImageFunction,
     ImageRef,
+    Scan,
     StackName,
 )
 from lockstep.ports import Say, StackContent, StackState
@@ -109,6 +110,8 @@ class World:
     lacking: dict[AccountId, tuple[str, ...]] = field(default_factory=dict)
     skew: float = 0.0
     drift: dict[StackName, tuple[str, ...]] = field(default_factory=dict)
+    # By repository what each look at a scan says, the last one from then on; without one there is nothing to find.
+    scans: dict[str, list[Scan]] = field(default_factory=dict)
     sandbox_runs: bool = False
     calls: list[str] = field(default_factory=list)
     fails: dict[str, BaseException] = field(default_factory=dict)
@@ -187,6 +190,11 @@ class FakeRegistry:
         if not self.has(ref):
             raise RegistryError(f"reading the manifest of {ref}", "it is not in the registry", "invoke push")
         return "application/vnd.docker.distribution.manifest.v2+json", (1024, 1024)
+
+    def scan(self, ref: ImageRef) -> Scan:
+        """The scan that the world holds, by default one that found nothing."""
+        scans = self.world.scans.get(ref.repository.partition("/")[2], [Scan("COMPLETE", is_done=True)])
+        return scans.pop(0) if len(scans) > 1 else scans[0]
 
     def policy(self, repository: str) -> policy.Document:
         """The policy that the world holds for a repository."""

@@ -13,6 +13,7 @@ from lockstep.errors import IdentityError
 from lockstep.model import (
     AccountId,
     Commit,
+    ScanException,
     Service,
 )
 from lockstep.schemas import Schemas
@@ -47,6 +48,7 @@ class FakeWiring:
     may_deploy: tuple[str, ...] = ("test",)
     clock: ports.Clock = field(default_factory=FakeClock)
     job: str = ""
+    accepted: tuple[ScanException, ...] = ()
 
     @cached_property
     def console(self) -> FakeConsole:
@@ -72,6 +74,10 @@ class FakeWiring:
     def services(self) -> tuple[Service, ...]:
         """The catalog that was set."""
         return self.catalog
+
+    def scan_exceptions(self) -> tuple[ScanException, ...]:
+        """The findings that were accepted."""
+        return self.accepted
 
     def commit(self) -> Commit:
         """The commit that was set."""

@@ -11,13 +11,17 @@ from botocore.stub import Stubber
 
 from lockstep.aws.ecr import Registry, Repositories
 from lockstep.errors import IdentityError, LockstepError, RegistryError, UnavailableError
-from lockstep.model import ImageRef
+from lockstep.model import Finding, ImageRef, Scan, Severity
 from lockstep.testing import a_digest
 from tests.adapters.stubs import stubbed
 
 HOST = "111111111111.dkr.ecr.eu-west-1.amazonaws.com"
 REPOSITORY, TAG = "shop/hello/hellofunction", "source-c0ffee"
 ASKED = {"repositoryName": REPOSITORY, "imageIds": [{"imageTag": TAG}]}
+
+IMAGE = ImageRef(f"{HOST}/{REPOSITORY}", a_digest())
+BY_DIGEST = {"repositoryName": REPOSITORY, "imageIds": [{"imageDigest": a_digest()}]}
+SCAN, SCANNED = "describe_image_scan_findings", {"repositoryName": REPOSITORY, "imageId": {"imageDigest": a_digest()}}
 
 Ecr = tuple[Registry, Stubber]
 
@@ -224,3 +228,82 @@ def test_a_repository_that_may_not_be_deleted() -> None:
 
         with pytest.raises(IdentityError, match=f"deleting the repository {REPOSITORY}"):
             Repositories(session).delete(REPOSITORY)
+
+
+def test_the_layers_of_an_image(ecr: Ecr) -> None:
+    """An image's media type and its layers' sizes are those of its manifest."""
+    registry, stub = ecr
+    manifest = json.dumps({"mediaType": "application/x", "layers": [{"size": 3}, {"size": 4}]})
+    stub.add_response("batch_get_image", {"images": [{"imageManifest": manifest}]}, BY_DIGEST)
+
+    assert registry.layers(IMAGE) == ("application/x", (3, 4))
+
+
+def test_the_layers_of_no_image(ecr: Ecr) -> None:
+    """An image that is not in the registry ends with 5."""
+    registry, stub = ecr
+    stub.add_response("batch_get_image", {"images": [], "failures": []}, BY_DIGEST)
+
+    with pytest.raises(RegistryError, match="reading the manifest"):
+        registry.layers(IMAGE)
+
+
+def test_a_basic_scan(ecr: Ecr) -> None:
+    """A basic scan tells of each finding on each of its pages; one that nobody has judged yet counts as high."""
+    registry, stub = ecr
+    words = ("INFORMATIONAL", "LOW", "MEDIUM", "HIGH", "CRITICAL", "UNDEFINED")
+    pages = [[{"name": word, "severity": word} for word in words[:3]], [{"name": w, "severity": w} for w in words[3:]]]
+    complete = {"imageScanStatus": {"status": "COMPLETE"}}
+    stub.add_response(SCAN, {**complete, "imageScanFindings": {"findings": pages[0]}, "nextToken": "more"}, SCANNED)
+    stub.add_response(SCAN, {**complete, "imageScanFindings": {"findings": pages[1]}}, SCANNED | {"nextToken": "more"})
+
+    found = registry.scan(IMAGE)
+
+    judged = ("low", "low", "medium", "high", "critical", "high")
+    assert found == Scan(
+        "COMPLETE", tuple(Finding(name, Severity(word)) for name, word in zip(words, judged, strict=True)), is_done=True
+    )
+
+
+def test_an_enhanced_scan(ecr: Ecr) -> None:
+    """An enhanced scan goes on for good; its findings are named by their vulnerability, or else by their title."""
+    registry, stub = ecr
+    findings = [
+        {"severity": "UNTRIAGED", "packageVulnerabilityDetails": {"vulnerabilityId": "CVE-1"}, "title": "CVE-1 - curl"},
+        {"severity": "LOW", "title": "something else"},
+    ]
+    answer = {"imageScanStatus": {"status": "ACTIVE"}, "imageScanFindings": {"enhancedFindings": findings}}
+    stub.add_response(SCAN, answer, SCANNED)
+
+    found = registry.scan(IMAGE)
+
+    told = (Finding("CVE-1", Severity.HIGH), Finding("something else", Severity.LOW))
+    assert found == Scan("ACTIVE", told, is_done=True)
+
+
+@pytest.mark.parametrize(
+    ("status", "pending"), [("IN_PROGRESS", True), ("PENDING", True), ("FAILED", False), ("UNSUPPORTED_IMAGE", False)]
+)
+def test_a_scan_that_is_not_done(ecr: Ecr, status: str, pending: bool) -> None:
+    """A scan that is under way may be waited for; one that failed says nothing, and waiting does not help."""
+    registry, stub = ecr
+    stub.add_response(SCAN, {"imageScanStatus": {"status": status}}, SCANNED)
+
+    assert registry.scan(IMAGE) == Scan(status, is_pending=pending)
+
+
+def test_an_image_that_was_never_scanned(ecr: Ecr) -> None:
+    """An image without a scan is no error, and not one in which nothing was found."""
+    registry, stub = ecr
+    stub.add_client_error(SCAN, "ScanNotFoundException", expected_params=SCANNED)
+
+    assert registry.scan(IMAGE) == Scan("ScanNotFoundException")
+
+
+def test_a_scan_that_may_not_be_read(ecr: Ecr) -> None:
+    """Who may not read a scan is told so."""
+    registry, stub = ecr
+    stub.add_client_error(SCAN, "AccessDeniedException", expected_params=SCANNED)
+
+    with pytest.raises(IdentityError, match="reading the scan"):
+        registry.scan(IMAGE)

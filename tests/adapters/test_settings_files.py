@@ -10,7 +10,7 @@ import pytest
 
 from lockstep import process, settings
 from lockstep.errors import ConfigError
-from lockstep.model import AccountId, Environment
+from lockstep.model import AccountId, Environment, Severity
 
 ROOT = Path(__file__).parents[2]
 IN_CODEBUILD = {"CODEBUILD_BUILD_ID": "acme:1"}
@@ -151,6 +151,7 @@ def test_the_sandbox_that_we_ship() -> None:
                 admin_profile="lockstep-sandbox-prod-admin",
                 deployers=("arn:aws:iam::111111111111:user/releaser",),
                 protect=True,
+                scan_threshold=Severity.HIGH,
             ),
         ),
         sandbox=True,
@@ -177,6 +178,7 @@ def test_the_example_that_we_ship_is_good() -> None:
                 "eu-west-1",
                 (("Stage", "test"),),
                 (("hello", (("LogLevel", "DEBUG"),)),),
+                scan_threshold=Severity.CRITICAL,
             ),
             Environment("prod", AccountId("333333333333"), "eu-west-1", protect=True),
         ),

@@ -23,12 +23,14 @@ ROOMS: dict[str, set[str]] = {
     "app": {"usecase", "report", "making", "ports"},
     "deploying": {
         "usecase", "catalog", "deployments", "execute", "gates", "history", "locks", "making", "permissions", "plan",
-        "report", "ports",
+        "report", "scans", "ports",
     },
     "looking": {
         "usecase", "catalog", "deployments", "execute", "history", "making", "plan", "report", "status_report", "ports",
     },
     "gates": {"history", "plan", "report", "ports"},
+    "scans": {"ports", "scan_exceptions"},
+    "scan_exceptions": set(),
     "locks": {"ports"},
     "status_report": {"history", "report"},
     "administration": {

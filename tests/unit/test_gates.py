@@ -8,7 +8,7 @@ import pytest
 
 from lockstep import canonical, gates
 from lockstep.errors import ConfigError, GateError
-from lockstep.model import Kind, Result
+from lockstep.model import Kind, Release, Result, RunningService
 from lockstep.testing import (
     FakeRegistry,
     World,
@@ -19,7 +19,7 @@ from lockstep.testing import (
     an_environment,
     what_runs,
 )
-from tests.unit.deployed import a_record, a_release_id, a_service_in, records
+from tests.unit.deployed import a_record, a_service_in, records
 
 TESTED = a_build(smoke_sha256=canonical.hash_of("smoke"))
 RELEASE = a_release(TESTED)
@@ -113,40 +113,62 @@ def test_an_image_that_is_gone() -> None:
     assert refused.value.answer.startswith("not in the registry: HelloFunction of hello, registry/shop/hello/hello")
 
 
-def test_one_release_runs() -> None:
-    """The release of an environment is the one that all its services run."""
-    running = tuple(what_runs(a_build(name), release=a_release_id("A")) for name in ("hello", "orders"))
+def run(*pairs: tuple[str, Release | None]) -> tuple[RunningService, ...]:
+    """Return services by name, each with the release that it runs."""
+    return tuple(what_runs(a_build(name), release=release and release.release_id) for name, release in pairs)
 
-    assert gates.one_release("test", running) == a_release_id("A")
+
+BOTH, LATER = (a_release(a_build("hello"), a_build("orders"), commit=a_commit(sha=sha * 40)) for sha in "12")
+HELLO, ORDERS = a_release(a_build("hello")), a_release(a_build("orders"))
 
 
 @pytest.mark.parametrize(
-    ("releases", "answer"),
+    ("running", "release"),
     [
-        ((), "nothing was deployed there"),
-        ((None,), f"{MIXED}s0: none"),
-        (("A", None), f"{MIXED}s0: {a_release_id('A')[:12]}; s1: none"),
-        (("A", "B", "A"), f"{MIXED}s0, s2: {a_release_id('A')[:12]}; s1: {a_release_id('B')[:12]}"),
+        ((("hello", BOTH), ("orders", BOTH)), BOTH),
+        ((("hello", BOTH),), BOTH),
+        ((("hello", HELLO), ("orders", BOTH)), HELLO),
+        ((("hello", HELLO), ("orders", None)), HELLO),
     ],
 )
-def test_skewed_services(releases: tuple[str | None, ...], answer: str) -> None:
+def test_one_release_runs(running: tuple[tuple[str, Release | None], ...], release: Release) -> None:
+    """The release of an environment is the one that all services that it holds run, whatever else is left there."""
+    assert gates.one_release("test", run(*running), (BOTH, HELLO)) == release
+
+
+@pytest.mark.parametrize(
+    ("running", "answer"),
+    [
+        ((), "nothing was deployed there"),
+        ((("hello", None),), f"{MIXED}hello: none"),
+        ((("hello", BOTH), ("orders", None)), f"{MIXED}hello: {BOTH.release_id[:12]}; orders: none"),
+        (
+            (("hello", BOTH), ("orders", LATER)),
+            f"{MIXED}hello: {BOTH.release_id[:12]}; orders: {LATER.release_id[:12]}",
+        ),
+        (
+            (("hello", HELLO), ("orders", ORDERS)),
+            f"{MIXED}hello: {HELLO.release_id[:12]}; orders: {ORDERS.release_id[:12]}",
+        ),
+    ],
+)
+def test_skewed_services(running: tuple[tuple[str, Release | None], ...], answer: str) -> None:
     """Services that are not all from one release are refused, each named with its own."""
-    running = tuple(
-        what_runs(a_build(f"s{number}"), release=name and a_release_id(name)) for number, name in enumerate(releases)
-    )
+    there = tuple(dict.fromkeys(release for _, release in running if release))
 
     with pytest.raises(GateError) as refused:
-        gates.one_release("test", running)
+        gates.one_release("test", run(*running), there)
 
     assert refused.value.answer == answer
 
 
 def test_what_runs_is_what_its_stack_names() -> None:
     """A function that runs another digest than its release names is refused, whatever its stack's tags say."""
-    gates.check_runs("test", RELEASE, (what_runs(TESTED),))
+    named = what_runs(TESTED, release=RELEASE.release_id)
+    gates.check_runs("test", RELEASE, (named, what_runs(a_build("left"), images=())))
 
     with pytest.raises(GateError, match="looking at what runs in test") as refused:
-        gates.check_runs("test", RELEASE, (what_runs(TESTED, images=(("HelloFunction", a_digest("other")),)),))
+        gates.check_runs("test", RELEASE, (replace(named, images=(("HelloFunction", a_digest("other")),)),))
 
     assert refused.value.cure == f"invoke deploy --env test --release {SHORT}"
 
