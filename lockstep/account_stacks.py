@@ -161,6 +161,7 @@ def _roles(settings: Settings, names: Names, environments: tuple[Environment, ..
             "Project": names.project,
             "ArtifactBucket": names.bucket,
             "Developers": _list(settings.tooling.developers),
+            "SigningKey": settings.tooling.signing_key or "",
             "Organization": settings.organization,
             "AssumableRoles": _list(assumable),
         },
@@ -184,6 +185,7 @@ def _deployer(settings: Settings, names: Names, environment: Environment) -> Acc
             "EarlierStatusRoles": _list(
                 names.status_role(e.name, e.account) for e in settings.earlier(environment.name)
             ),
+            "SigningKey": settings.tooling.signing_key or "",
             "Deployers": _list(settings.environment(environment.name).deployers),
             "Organization": settings.organization,
         },

@@ -22,6 +22,7 @@ from lockstep import (
     plan,
     report,
     scans,
+    signing,
 )
 from lockstep.errors import ConfigError, GateError, LockstepError
 from lockstep.execute import Fence
@@ -284,6 +285,8 @@ def _gates(wiring: Wiring, order: _Order, steps: Plan) -> tuple[str, ...]:
     reasons: tuple[str, ...] = ()
     if order.earlier is not None:
         gates.check_images(release, changing, registry, environment.name)
+        if order.releases.signer is not None:
+            signing.verify(order.releases.store, order.releases.signer, release.release_id)
         reasons += gates.unclean(release)
         if order.kind is not Kind.ROLLBACK:
             opened = wiring.reader(order.earlier.name, environment.name)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from lockstep import VERSION, canonical, catalog, names, release, smoke, template
+from lockstep import VERSION, canonical, catalog, names, release, signing, smoke, template
 from lockstep.errors import BuildError, GateError, RegistryError
 from lockstep.model import (
     Commit,
@@ -182,14 +182,16 @@ class Maker:
         return sha256
 
     def publish(self, builds: tuple[ServiceBuild, ...], clock: Clock) -> tuple[Release, bool]:
-        """Ensure the manifest; return the release and whether it is new."""
+        """Ensure the manifest, signed where releases are; return the release and whether it is new."""
         made = release.make(self.names.project, self.commit, builds)
-        key = names.release_key(made.release_id)
-        store = self.tooling.store
-        if store.get(key) is not None:
-            return made, False
+        key, store = names.release_key(made.release_id), self.tooling.store
         who = {"by": self.tooling.caller, "at": clock.now()}
-        return made, store.put_once(key, release.encode(self.names.project, made, who))
+        new = store.get(key) is None and store.put_once(key, release.encode(self.names.project, made, who))
+        if self.tooling.signer is not None:
+            # Whoever was first wrote the manifest: what it holds is seen before it is signed.
+            find_release(store, made.release_id)
+            signing.sign(store, self.tooling.signer, made.release_id)
+        return made, new
 
 
 def maker(wiring: Wiring) -> Maker:

@@ -19,6 +19,7 @@ from lockstep.model import (
     Scan,
     ScanException,
     Service,
+    Sha256,
     StackName,
 )
 
@@ -126,6 +127,24 @@ class Store(Protocol):
         """Where the bucket is; raises ConfigError where it is missing or somebody else's."""
 
 
+class Signer(Protocol):
+    """The asymmetric key of the tooling account that signs releases."""
+
+    @property
+    def key(self) -> str:
+        """Its ARN."""
+
+    @property
+    def algorithm(self) -> str:
+        """The signatures' algorithm, by KMS's name."""
+
+    def sign(self, sha256: Sha256) -> bytes:
+        """Sign a hash; raises IdentityError for who may not."""
+
+    def verify(self, sha256: Sha256, signature: bytes) -> bool:
+        """Is it the key's signature of this hash?"""
+
+
 class Packager(Protocol):
     """SAM's packaging."""
 
@@ -226,13 +245,14 @@ class Sam(Protocol):
 
 @dataclass(frozen=True)
 class Tooling:
-    """The tooling account, opened as the caller, who was proven to be in it."""
+    """The tooling account, opened as the caller, who was proven to be in it; without `signer` nothing is signed."""
 
     caller: str
     images: Images
     registry: Registry
     store: Store
     packager: Packager
+    signer: Signer | None = None
 
 
 @dataclass(frozen=True)
@@ -249,11 +269,12 @@ class Target:
 
 @dataclass(frozen=True)
 class Releases:
-    """The tooling account as far as a deployment needs it: published files and images."""
+    """The tooling account as far as a deployment needs it: published files, images and who signed them."""
 
     caller: str
     store: Store
     registry: Registry
+    signer: Signer | None = None
 
 
 class Sandbox(Protocol):

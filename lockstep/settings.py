@@ -59,6 +59,10 @@ _Account = Annotated[AccountId, _form("[0-9]{12}", "an account id: 12 digits bet
 _Role = Annotated[
     str, _form(r"arn:aws(-cn|-us-gov)?:iam::[0-9]{12}:role(/[A-Za-z0-9+=.@_-]+)+", "the ARN of one IAM role")
 ]
+_SigningKey = Annotated[
+    str,
+    _form(r"arn:aws(-cn|-us-gov)?:kms:[a-z0-9-]+:[0-9]{12}:key/[0-9a-z-]{36}", "the ARN of one KMS key, no alias"),
+]
 _Organization = Annotated[
     str, _form("o-[a-z0-9]{10,32}", "the id of an organization: o- and 10 to 32 letters and digits")
 ]
@@ -81,6 +85,7 @@ class Tooling(_Table):
     admin_profile: _Profile | None = None
     admin_role: _Role | None = None
     developers: _Principals = ()
+    signing_key: _SigningKey | None = None
     tags: _Tags = Field(default_factory=dict)
 
 
@@ -316,6 +321,10 @@ def _rules(file: _File) -> Iterator[_Problem]:
     elsewhere = "of another account than this table's"
     if f":{file.tooling.account}:" not in (file.tooling.admin_role or f":{file.tooling.account}:"):
         yield _Problem(("tooling", "admin_role"), f"{_shown(file.tooling.admin_role)} is {elsewhere}")
+    here = f":{file.region}:{file.tooling.account}:"
+    if here not in (file.tooling.signing_key or here):
+        answer = f"{_shown(file.tooling.signing_key)} is of another account or region than tooling's"
+        yield _Problem(("tooling", "signing_key"), answer)
     if not file.environments:
         yield _Problem(("environments",), "it is empty: there has to be one environment at least")
     for number, one in enumerate(file.environments):

@@ -216,7 +216,14 @@ class RealWiring:
             registry=registry,
             store=Bucket(session, settings.names.bucket, settings.names.tooling),
             packager=Sam(self._sam_environment(session), settings.region, settings.names.bucket),
+            signer=self._signer(session),
         )
+
+    def _signer(self, session: Session) -> ports.Signer | None:
+        from lockstep.aws.kms import Signer
+
+        key = self.settings().tooling.signing_key
+        return None if key is None else Signer(session, key)
 
     def deployer(self, environment: str) -> tuple[ports.Releases, ports.Target]:
         """Open an environment for a deployment, through its deployer role; raises IdentityError.
@@ -231,7 +238,7 @@ class RealWiring:
         session, caller = deployer
         store, registry = Bucket(session, names.bucket, names.tooling), Registry(session, self._registry_host)
         target = self._target(self._callers.deploy_role(environment, deployer), environment)
-        return ports.Releases(caller, store, registry), target
+        return ports.Releases(caller, store, registry, self._signer(session)), target
 
     def reader(self, environment: str, through: str | None = None) -> ports.Target:
         """Open an environment to look at it, as the caller or else as its deployer, or that of a later one.

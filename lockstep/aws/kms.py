@@ -1,4 +1,4 @@
-"""KMS in one account: a key's policy, and for destroy alone the end of a key."""
+"""KMS in one account: a key's policy, the signatures of releases, and for destroy alone the end of a key."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from botocore.exceptions import ClientError
 
 from lockstep.aws.session import Session, answers, code_of
+from lockstep.model import Sha256
 from lockstep.policy import Document
 
 if TYPE_CHECKING:
@@ -20,6 +21,47 @@ if TYPE_CHECKING:
 # https://docs.aws.amazon.com/kms/latest/APIReference/API_ScheduleKeyDeletion.html: 7 to 30 days
 _SHORTEST_WAIT = 7
 _PENDING = "PendingDeletion"
+
+
+@dataclass(frozen=True)
+class Signer:
+    """An asymmetric key of the tooling account, of the kind ECC_NIST_P256, by its ARN."""
+
+    session: Session
+    key: str
+    algorithm: Literal["ECDSA_SHA_256"] = "ECDSA_SHA_256"
+
+    @cached_property
+    def _kms(self) -> KMSClient:
+        client: KMSClient = self.session.client("kms")
+        return client
+
+    def sign(self, sha256: Sha256) -> bytes:
+        """Sign a hash; raises IdentityError for who may not."""
+        with answers(f"signing with {self.key}"):
+            return self._kms.sign(
+                KeyId=self.key,
+                Message=bytes.fromhex(sha256),
+                MessageType="DIGEST",
+                SigningAlgorithm=self.algorithm,
+            )["Signature"]
+
+    def verify(self, sha256: Sha256, signature: bytes) -> bool:
+        """Is it the key's signature of this hash?"""
+        with answers(f"verifying a signature with {self.key}"):
+            try:
+                return self._kms.verify(
+                    KeyId=self.key,
+                    Message=bytes.fromhex(sha256),
+                    MessageType="DIGEST",
+                    Signature=signature,
+                    SigningAlgorithm=self.algorithm,
+                )["SignatureValid"]
+            except ClientError as error:
+                # https://docs.aws.amazon.com/kms/latest/APIReference/API_Verify.html: an error, and never false
+                if code_of(error) == "KMSInvalidSignatureException":
+                    return False
+                raise
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from lockstep.model import (
     ImageFunction,
     ImageRef,
     Scan,
+    Sha256,
     StackName,
 )
 from lockstep.ports import Say, StackContent, StackState
@@ -228,6 +229,22 @@ class FakeStore:
         if "bucket" in self.world.fails:
             raise self.world.fails["bucket"]
         return "eu-west-1"
+
+
+@dataclass
+class FakeSigner:
+    """A key whose signature of a hash is its own name and the hash."""
+
+    key: str
+    algorithm: str = "ECDSA_SHA_256"
+
+    def sign(self, sha256: Sha256) -> bytes:
+        """Sign at once."""
+        return f"{self.key} {sha256}".encode()
+
+    def verify(self, sha256: Sha256, signature: bytes) -> bool:
+        """Was it signed by this key?"""
+        return signature == self.sign(sha256)
 
 
 @dataclass

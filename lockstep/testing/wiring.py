@@ -28,6 +28,7 @@ from lockstep.testing.fakes import (
     FakeRegistry,
     FakeSam,
     FakeSandbox,
+    FakeSigner,
     FakeStacks,
     FakeStore,
     World,
@@ -93,7 +94,12 @@ class FakeWiring:
             registry=FakeRegistry(self.world),
             store=FakeStore(self.world),
             packager=FakePackager(self.world),
+            signer=self._signer(),
         )
+
+    def _signer(self) -> FakeSigner | None:
+        key = self.settings().tooling.signing_key
+        return None if key is None else FakeSigner(key)
 
     def deployer(self, environment: str) -> tuple[ports.Releases, ports.Target]:
         """Open an environment, where this caller may deploy to it."""
@@ -101,7 +107,7 @@ class FakeWiring:
             raise self.world.fails["identity"]
         if environment not in self.may_deploy and self.profile != "releaser":
             raise IdentityError(f"assuming the deployer of {environment}", "AccessDenied", "ask who may do this")
-        releases = ports.Releases("deployer", FakeStore(self.world), FakeRegistry(self.world))
+        releases = ports.Releases("deployer", FakeStore(self.world), FakeRegistry(self.world), self._signer())
         return releases, self.reader(environment)
 
     def reader(self, environment: str, through: str | None = None) -> ports.Target:

@@ -1,4 +1,4 @@
-"""KMS: what a key's policy says, and how a key ends."""
+"""KMS: what a key's policy says, how a key ends, and what one signs."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from datetime import UTC, datetime
 import pytest
 from botocore.stub import Stubber
 
-from lockstep.aws.kms import Keys
+from lockstep.aws.kms import Keys, Signer
 from lockstep.errors import IdentityError, LockstepError
+from lockstep.model import Sha256
 from tests.adapters.stubs import stubbed
 
 KEY = "arn:aws:kms:eu-west-1:111111111111:key/1"
@@ -126,3 +127,52 @@ def test_keys_that_may_not_be_listed(kms: Kms) -> None:
 
     with pytest.raises(IdentityError, match="looking for the key that says: ours"):
         keys.find("ours")
+
+
+ASKED = {
+    "KeyId": KEY,
+    "Message": bytes(32),
+    "MessageType": "DIGEST",
+    "SigningAlgorithm": "ECDSA_SHA_256",
+}
+NAUGHT = Sha256("0" * 64)
+
+
+@pytest.fixture
+def signer() -> Iterator[tuple[Signer, Stubber]]:
+    """Have a key that signs, whose answers a test puts in."""
+    with stubbed("kms") as (session, stub):
+        yield Signer(session, KEY), stub
+
+
+def test_a_signature(signer: tuple[Signer, Stubber]) -> None:
+    """A hash is signed as it is, and not hashed again."""
+    key, stub = signer
+    stub.add_response("sign", {"Signature": b"signature"}, ASKED)
+
+    assert key.sign(NAUGHT) == b"signature"
+
+
+def test_a_good_signature(signer: tuple[Signer, Stubber]) -> None:
+    """A signature of the key is good."""
+    key, stub = signer
+    stub.add_response("verify", {"SignatureValid": True}, {**ASKED, "Signature": b"signature"})
+
+    assert key.verify(NAUGHT, b"signature") is True
+
+
+def test_a_bad_signature(signer: tuple[Signer, Stubber]) -> None:
+    """A signature of something else is no error, and not good."""
+    key, stub = signer
+    stub.add_client_error("verify", "KMSInvalidSignatureException")
+
+    assert key.verify(NAUGHT, b"signature") is False
+
+
+def test_a_signature_that_may_not_be_verified(signer: tuple[Signer, Stubber]) -> None:
+    """Who may not verify is told so, and does not go on."""
+    key, stub = signer
+    stub.add_client_error("verify", "AccessDeniedException")
+
+    with pytest.raises(IdentityError, match="verifying a signature"):
+        key.verify(NAUGHT, b"signature")

@@ -21,7 +21,7 @@ FROM = (".", "lockstep", "infra", "services/hello")
 ELSEWHERE = {
     "infra/environments.toml", "environments.toml", "release.json", "permissions.yaml",
     ".venv/", ".lockstep/", ".lockstep/sandbox/server.log",
-    "artifacts/", "builds/", "packages/", "releases/", "smoke/", "templates/",
+    "artifacts/", "builds/", "packages/", "releases/", "signatures/", "smoke/", "templates/",
 }  # fmt: skip
 FILE = re.compile(r"(?:[\w.-]+/)+[\w.-]*|[\w.-]+\.(?:py|toml|yaml|yml|json|txt|in|md|log)")
 COMMAND = re.compile(r"\binvoke ([a-z][\w.]*)([^#|;&\n`]*)")

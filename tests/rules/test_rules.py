@@ -23,7 +23,7 @@ ROOMS: dict[str, set[str]] = {
     "app": {"usecase", "report", "making", "ports"},
     "deploying": {
         "usecase", "catalog", "deployments", "execute", "gates", "history", "locks", "making", "permissions", "plan",
-        "report", "scans", "ports",
+        "report", "scans", "signing", "ports",
     },
     "looking": {
         "usecase", "catalog", "deployments", "execute", "history", "making", "plan", "report", "status_report", "ports",
@@ -31,6 +31,7 @@ ROOMS: dict[str, set[str]] = {
     "gates": {"history", "plan", "report", "ports"},
     "scans": {"ports", "scan_exceptions"},
     "scan_exceptions": set(),
+    "signing": {"ports"},
     "locks": {"ports"},
     "status_report": {"history", "report"},
     "administration": {
@@ -41,7 +42,7 @@ ROOMS: dict[str, set[str]] = {
     "deployments": {"ports", "history"},
     "history": set(),
     "execute": {"ports", "making", "plan", "smoke"},
-    "making": {"ports", "catalog", "release", "smoke", "template"},
+    "making": {"ports", "catalog", "release", "signing", "smoke", "template"},
     "permissions": {"ports", "making", "transform", "template", "needs", "grants", "intrinsics", "policy"},
     "account_stacks": {"ports", "settings", "template", "grants"},
     "bootstrap": {"ports", "account_ports", "account_stacks", "template", "needs", "intrinsics"},

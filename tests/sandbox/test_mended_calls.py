@@ -175,3 +175,44 @@ def test_upstream_still_lacks_sources_of_services(unmended: Server) -> None:
     found = take_as_service(unmended, f"arn:aws:codebuild:{REGION}:{TEST}:project/its")
 
     assert found == "AccessDenied"
+
+
+def scan_of(server: Server, name: str, *, on_push: bool = True, digest: str = "") -> str:
+    """Push an image to a repository that scans on push, or does not, and ask for the scan of it, or of another."""
+    ecr = server.client("ecr", TOOLING)
+    ecr.create_repository(repositoryName=name, imageScanningConfiguration={"scanOnPush": on_push})
+    pushed = ecr.put_image(repositoryName=name, imageManifest=f'{{"name": "{name}"}}')["image"]["imageId"]
+    wanted = {"imageDigest": digest or pushed["imageDigest"]}
+    return outcome(ecr.describe_image_scan_findings, repositoryName=name, imageId=wanted)
+
+
+def test_an_image_is_scanned(mended: Server) -> None:
+    """An image of a repository that scans on push has a scan; another image, or one of another repository, has none."""
+    other = f"sha256:{'0' * 64}"
+
+    found = scan_of(mended, "one"), scan_of(mended, "two", digest=other), scan_of(mended, "three", on_push=False)
+
+    assert found == ("done", "ImageNotFoundException", "ScanNotFoundException")
+
+
+def test_upstream_still_lacks_scans(unmended: Server) -> None:
+    """Once this fails, upstream has it: delete the mend `scans_find_nothing`."""
+    found = scan_of(unmended, "one")
+
+    assert found == "InvalidAction"
+
+
+def test_a_hash_is_signed(mended: Server) -> None:
+    """An asymmetric key signs a hash for who may sign with it, and its signature is good for that hash alone."""
+    kms = mended.client("kms", TOOLING)
+    key = kms.create_key(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")["KeyMetadata"]["Arn"]
+    asked = {"KeyId": key, "MessageType": "DIGEST", "SigningAlgorithm": "ECDSA_SHA_256"}
+    who = {name: mended.role(TOOLING, name, allow(f"kms:{name}", key)) for name in ("Sign", "Verify")}
+    signer, verifier = (mended.client("kms", mended.assume(role)) for role in who.values())
+
+    signature = signer.sign(Message=bytes(32), **asked)["Signature"]
+
+    assert outcome(verifier.sign, Message=bytes(32), **asked) == "AccessDeniedException"
+    assert outcome(verifier.verify, Message=bytes(32), Signature=signature, **asked) == "done"
+    other = outcome(verifier.verify, Message=b"1" * 32, Signature=signature, **asked)
+    assert other == "KMSInvalidSignatureException"

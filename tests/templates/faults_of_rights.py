@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from lockstep import policy
-from tests.templates.sample import IDENTITY, RESOURCE, Project, Said, knowledge
+from tests.templates.sample import IDENTITY, RESOURCE, SIGNING_KEY, Project, Said, knowledge
 
 # What takes something away for good, lets it be changed unseen, or makes somebody who stays.
 NEVER = (
@@ -34,9 +34,11 @@ SHARED = {
     "arn:aws:cloudformation:eu-west-1:aws:transform/Serverless-2016-10-31": "the SAM transform is AWS's own",
     "arn:aws:ecr:eu-west-1:111111111111:repository/shop/*": "one image is made for all environments",
     "arn:aws:kms:eu-west-1:111111111111:key/made": "one key encrypts the artifact bucket",
+    SIGNING_KEY: "one key signs the releases, for all environments",
     _BUCKET: "its own policy narrows what an environment may list",
     f"{_BUCKET}/artifacts/*": "function code is packaged once for all environments",
     f"{_BUCKET}/releases/*": "a release is made for all environments",
+    f"{_BUCKET}/signatures/*": "a release is signed for all environments",
     f"{_BUCKET}/smoke/*": "the smoke tests of a release are for all environments",
     f"{_BUCKET}/templates/*": "the templates of a release are for all environments",
 }
@@ -154,7 +156,7 @@ def the_key_is_used_through_s3(project: Project) -> Iterator[str]:
 def publishers_write_where_releases_are(project: Project) -> Iterator[str]:
     """Developers and builds read and write below the prefixes of releases, and nothing of an environment's."""
     judge, new = project.judge, {"s3:if-none-match": "*"}
-    own = ("artifacts", "builds", "packages", "releases", "smoke", "templates")
+    own = ("artifacts", "builds", "packages", "releases", "signatures", "smoke", "templates")
     others = [f"environments/{environment.account}" for environment in project.settings.environments]
     for name in sorted({"build", "developer"} & judge.roles.keys()):
         for prefix in (*own, *others, "elsewhere"):
@@ -168,13 +170,23 @@ def deployers_read_releases_only(project: Project) -> Iterator[str]:
     judge, new = project.judge, {"s3:if-none-match": "*"}
     for environment in project.settings.environments:
         deployer = judge.identity(f"deployer-{environment.name}")
-        own = ("releases", "smoke", "templates")
+        own = ("releases", "signatures", "smoke", "templates")
         for prefix in ("artifacts", "builds", f"environments/{environment.account}", *own):
             file = f"{judge.bucket}/{prefix}/a"
             if judge.may(deployer, "s3:GetObject", file) != (prefix in own):
                 yield f"deployer-{environment.name}: reading {prefix}/"
             if judge.may(deployer, "s3:PutObject", file, new):
                 yield f"deployer-{environment.name}: writing {prefix}/"
+
+
+def publishers_sign_and_deployers_verify(project: Project) -> Iterator[str]:
+    """Where the settings name a key that signs, who publishes may sign with it, a deployer verify, and nobody else."""
+    signing, judge = project.settings.tooling.signing_key is not None, project.judge
+    for name in judge.roles:
+        wanted = {"kms:Sign": name in {"build", "developer"}, "kms:Verify": name.startswith("deployer-")}
+        for action, may in wanted.items():
+            if judge.may(judge.identity(name), action, SIGNING_KEY) != (may and signing):
+                yield f"{name}: {action}"
 
 
 def looking_changes_nothing(project: Project) -> Iterator[str]:
@@ -205,5 +217,6 @@ CHECKS = (
     the_key_is_used_through_s3,
     publishers_write_where_releases_are,
     deployers_read_releases_only,
+    publishers_sign_and_deployers_verify,
     looking_changes_nothing,
 )

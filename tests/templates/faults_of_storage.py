@@ -12,7 +12,7 @@ from tests.templates.sample import KEY, RESOURCE, Made, Project
 
 _BLOCKS = ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets")
 _OF_ENVIRONMENTS = (f"environments/{TEST}/deployments", f"environments/{TEST}/locks/hello")
-_WRITE_ONCE = (BUILDS_PREFIX, PACKAGES_PREFIX, "releases", "smoke", "templates", *_OF_ENVIRONMENTS)
+_WRITE_ONCE = (BUILDS_PREFIX, PACKAGES_PREFIX, "releases", "signatures", "smoke", "templates", *_OF_ENVIRONMENTS)
 _NEW = {"s3:if-none-match": "*"}
 _A_YEAR = 365
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from lockstep.testing import PROD, TEST, TOOLING, some_names
-from tests.templates.sample import KEY, ORGANIZATION
+from tests.templates.sample import KEY, ORGANIZATION, SIGNING_KEY
 
 NAMES = some_names()
 BUILD, DEVELOPER = NAMES.build_role, NAMES.developer_role
@@ -189,6 +189,12 @@ FILES = (
     may("status-test", "kms:Decrypt", KEY, "records are encrypted", BY_S3),
     may_not("status-test", "kms:Decrypt", KEY, "past S3"),
     may_not("status-test", "kms:GenerateDataKey", KEY, "it writes nothing", BY_S3),
+    inside(may("build", "kms:Sign", SIGNING_KEY, "a release is signed by who publishes it")),
+    inside(may_not("build", "kms:Sign", KEY, "that key encrypts")),
+    inside(may("deployer-prod", "kms:Verify", SIGNING_KEY, "a signature is verified")),
+    inside(may_not("deployer-prod", "kms:Sign", SIGNING_KEY, "a deployer makes no release")),
+    inside(may_not("deploy-prod", "kms:Verify", SIGNING_KEY, "the deployer verifies")),
+    may_not("developer", "kms:Sign", SIGNING_KEY, "the settings name no such key"),
     inside(may("deploy-test", "s3:PutObject", OF_TEST, "of the organization")),
     inside(may_not("deploy-test", "s3:PutObject", OF_TEST, "not of it any more", OUTSIDE)),
     inside(may_not("execution-test", "s3:GetObject", CODE, "not of it any more", OUTSIDE)),

@@ -25,9 +25,12 @@ from tests.templates.judge import Judge
 
 ROOT = Path(__file__).parents[2]
 ORGANIZATION = "o-a1b2c3d4e5"
-# Of an organization, with prod protected and nobody named: only what CodeBuild runs builds and deploys.
+SIGNING_KEY = f"arn:aws:kms:eu-west-1:{TOOLING}:key/01234567-89ab-cdef-0123-456789abcdef"
+# Of an organization, with prod protected, releases signed, nobody named: only what CodeBuild runs builds and deploys.
 STRICT = f'organization = "{ORGANIZATION}"\n' + "\n".join(
-    line + ("\nprotect = true" if line == f'account = "{PROD}"' else "")
+    line
+    + ("\nprotect = true" if line == f'account = "{PROD}"' else "")
+    + (f'\nsigning_key = "{SIGNING_KEY}"' if line == "[tooling]" else "")
     for line in SETTINGS.splitlines()
     if not line.startswith(("developers", "deployers"))
 )

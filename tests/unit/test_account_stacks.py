@@ -60,6 +60,7 @@ def test_what_a_developer_may_become() -> None:
         "Project": "shop",
         "ArtifactBucket": "shop-artifacts-111111111111-eu-west-1",
         "Developers": f"arn:aws:iam::{TOOLING}:user/developer",
+        "SigningKey": "",
         "Organization": "",
         "AssumableRoles": ",".join(
             [ROLE.format(TEST, "status-test"), ROLE.format(PROD, "status-prod"), ROLE.format(TOOLING, "deployer-test")]
@@ -71,7 +72,12 @@ def test_who_may_deploy() -> None:
     """An environment's deployer may be taken by those whom the settings name, and by nobody where they name none."""
     found = parameters("shop-deployer-test"), parameters("shop-deployer-prod")
 
-    common = {"Project": "shop", "ArtifactBucket": "shop-artifacts-111111111111-eu-west-1", "Organization": ""}
+    common = {
+        "Project": "shop",
+        "ArtifactBucket": "shop-artifacts-111111111111-eu-west-1",
+        "SigningKey": "",
+        "Organization": "",
+    }
     assert found == (
         common | {"Environment": "test", "EnvironmentAccount": TEST, "Deployers": DEVELOPER, "EarlierStatusRoles": ""},
         common
