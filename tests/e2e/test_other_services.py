@@ -6,9 +6,13 @@ import json
 import sys
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.e2e.conftest import TEST
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tests.e2e.conftest import Place
 
 TEMPLATE = """
@@ -47,13 +51,22 @@ FILES = {
 }
 
 
-def test_a_service_may_hold_zip_functions_and_layers(place: Place) -> None:
-    """A template with an image function, a zip function and a layer is deployed, and all of it answers."""
+@pytest.fixture
+def mixed(place: Place) -> Iterator[Place]:
+    """The place with one service more, for which the accounts are set up; it goes from there too in the end."""
     for name, content in FILES.items():
         file = place.folder / "services" / "mixed" / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(content)
     place.invoke("bootstrap", "--yes")
+    yield place
+    ran = place.invoke("destroy", "--service", "mixed", "--confirm", "lockstep")
+    assert ran.status == 0, ran.stderr
+
+
+def test_a_service_may_hold_zip_functions_and_layers(mixed: Place) -> None:
+    """A template with an image function, a zip function and a layer is deployed, and all of it answers."""
+    place = mixed
 
     ran = place.invoke("deploy", "--env", "test", "--service", "mixed", "--json")
 

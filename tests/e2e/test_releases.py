@@ -185,4 +185,5 @@ def test_drift_is_seen(place: Place) -> None:
 
     document = place.invoke("status", "--drift", "--json").document
 
-    assert [service["drift"] for one in document["environments"] for service in one["services"]] == [[], []]
+    prod = document["environments"][1]
+    assert (prod["name"], [service["drift"] for service in prod["services"]]) == ("prod", [[]])
