@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 PURE = {
     "model", "names", "plan", "report", "account_report", "release", "template", "smoke", "canonical", "errors",
-    "grants", "history", "status_report", "intrinsics", "needs", "optional", "policy",
+    "grants", "history", "prune", "status_report", "intrinsics", "needs", "optional", "policy",
 }  # fmt: skip
 IMPURE_MODULES = {
     "os", "sys", "io", "time", "datetime", "random", "secrets", "socket", "subprocess", "shutil", "tempfile",
@@ -28,6 +28,7 @@ ROOMS: dict[str, set[str]] = {
     "looking": {
         "usecase", "catalog", "deployments", "execute", "history", "making", "plan", "report", "status_report", "ports",
     },
+    "prune": {"history"},
     "gates": {"history", "plan", "report", "ports"},
     "locks": {"ports"},
     "status_report": {"history", "report"},
