@@ -109,6 +109,8 @@ class World:
     lacking: dict[AccountId, tuple[str, ...]] = field(default_factory=dict)
     skew: float = 0.0
     drift: dict[StackName, tuple[str, ...]] = field(default_factory=dict)
+    # When a file was written or a digest was pushed; three days before FakeClock's time where it says nothing.
+    dates: dict[str, str] = field(default_factory=dict)
     sandbox_runs: bool = False
     calls: list[str] = field(default_factory=list)
     fails: dict[str, BaseException] = field(default_factory=dict)

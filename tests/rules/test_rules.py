@@ -36,6 +36,9 @@ ROOMS: dict[str, set[str]] = {
         "usecase", "settings", "catalog", "plan", "report", "template", "account_stacks", "account_report",
         "account_ports", "bootstrap", "destroy", "checks", "permissions", "trust", "intrinsics", "ports",
     },
+    "pruning": {
+        "usecase", "account_ports", "account_report", "deployments", "making", "prune", "release", "report", "ports",
+    },
     "usecase": {"settings", "catalog", "ports"},
     "deployments": {"ports", "history"},
     "history": set(),
@@ -48,7 +51,7 @@ ROOMS: dict[str, set[str]] = {
     "checks": {"ports", "account_ports", "account_stacks", "settings", "access", "plan", "trust"},
     "trust": {"account_ports", "settings", "policy"},
     "access": {"account_stacks", "template", "intrinsics", "policy"},
-    "account_report": {"report", "bootstrap", "destroy", "permissions", "needs", "trust"},
+    "account_report": {"report", "bootstrap", "destroy", "prune", "permissions", "needs", "trust"},
     "catalog": {"template", "smoke", "grants", "needs"},
     "plan": set(),
     "report": set(),
