@@ -353,6 +353,24 @@ def destroy(
     _end(administration.take_down(_open(c, json), asked, unprotect=unprotect, confirm=confirm, dry_run=dry_run))
 
 
+@task(
+    help={
+        "keep": "how many of each environment's last deployments to keep the releases of",
+        "days": "keep what is younger than so many days",
+        "yes": "remove it; without this it is only shown",
+        "json": JSON,
+    }
+)
+def prune(c: Context, keep: int = 20, days: int = 30, yes: bool = False, json: bool = False) -> None:
+    """Remove images and releases that nothing needs.
+
+    Example: invoke prune
+    """
+    from lockstep import pruning
+
+    _end(pruning.clear_out(_open(c, json), keep=keep, days=days, yes=yes))
+
+
 @task(help={"json": JSON})
 def start(c: Context, json: bool = False) -> None:
     """Start the AWS on this machine.
@@ -399,6 +417,6 @@ def sandbox_status(c: Context, json: bool = False) -> None:
 
 namespace = Collection(
     doctor, build, push, package, release, plan, deploy, promote, rollback, smoke, status, history, unlock, bootstrap,
-    permissions, destroy,
+    permissions, destroy, prune,
 )  # fmt: skip
 namespace.add_collection(Collection("sandbox", start, stop, reset, sandbox_status))

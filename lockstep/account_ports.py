@@ -1,4 +1,7 @@
-"""What bootstrap, destroy and doctor need of the accounts, as Protocols. lockstep.testing ships a fake of each."""
+"""What bootstrap, destroy, prune and doctor need of the accounts, as Protocols.
+
+lockstep.testing ships a fake of each.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from lockstep.model import StackName, StackPreview
+from lockstep.model import Digest, StackName, StackPreview, StoredImage
 from lockstep.policy import Document
 from lockstep.ports import Functions, Policies, Registry, StackContent, Stacks, Store
 
@@ -82,6 +85,29 @@ class Repositories(Protocol):
     def delete(self, repository: str) -> None:
         """Delete a repository and the images in it; nothing where there is none."""
 
+    def images(self, repository: str) -> tuple[StoredImage, ...]:
+        """Every image of a repository, under however many tags."""
+
+    def remove(self, repository: str, digests: Collection[Digest]) -> None:
+        """Delete images with all their tags; one that is gone already is no error. Raises RegistryError."""
+
+
+class Archive(Store, Protocol):
+    """The artifact bucket, with the right to delete files in it."""
+
+    def dates(self, prefix: str) -> Mapping[str, str]:
+        """The keys that begin with a prefix, and when each was written: in UTC, ISO 8601, to the second."""
+
+    def delete(self, keys: Collection[str]) -> None:
+        """Delete files; one that is gone already is no error."""
+
+
+class AccountFunctions(Functions, Protocol):
+    """Lambda in one account, with the right to look at every function."""
+
+    def digests(self) -> frozenset[Digest]:
+        """The digest of every version of every image function; raises DeployError for one that names none."""
+
 
 class Keys(Protocol):
     """KMS in one account."""
@@ -108,16 +134,20 @@ class Logs(Protocol):
 
 @dataclass(frozen=True)
 class Administrator:
-    """One account, opened as its administrator, for bootstrap and destroy alone."""
+    """One account, opened as its administrator, for bootstrap, destroy and prune alone.
+
+    `store` is the artifact bucket, which is in tooling.
+    """
 
     identity: Identity
     stacks: AccountStacks
     rights: Rights
     buckets: Buckets
+    store: Archive
     repositories: Repositories
     keys: Keys
     logs: Logs
-    functions: Functions
+    functions: AccountFunctions
     policies: Policies
 
 

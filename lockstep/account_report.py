@@ -13,6 +13,7 @@ from lockstep.destroy import Removal, Scope
 from lockstep.model import Change
 from lockstep.needs import Need
 from lockstep.permissions import Fit
+from lockstep.prune import DAYS, KEEP, Pruning
 from lockstep.report import Lines, table
 from lockstep.trust import Tried
 
@@ -134,6 +135,52 @@ def removal_document(removals: tuple[Removal, ...], target: str, left: Iterable[
         for one in removals
     ]
     return {"target": target, "dry_run": left is None, "removals": plan, "left": None if left is None else list(left)}
+
+
+def pruning_plan(found: Pruning, keep: int, days: int) -> Lines:
+    """Say how much goes of what there is."""
+    gone = len(found.removed)
+    return (
+        f"Plan for prune: the last {keep} deployments of each environment stay, and what is younger than {days} days.",
+        *(
+            f"  {shelf.repository}: {len(shelf.removed)} of {shelf.images} images, {_megabytes(shelf.size)}"
+            for shelf in found.shelves
+        ),
+        f"  releases: {gone} of {found.releases}",
+        f"  other files: {len(found.files) - gone}",
+    )
+
+
+def pruning_lines(removed: Pruning, keep: int, days: int, *, dry_run: bool) -> Lines:
+    """Say what was removed, or how to remove it."""
+    if removed.is_empty:
+        return ("Nothing is there to be removed.",)
+    if dry_run:
+        terms = "" if (keep, days) == (KEEP, DAYS) else f" --keep {keep} --days {days}"
+        return (f"Dry run: nothing was removed. To remove it: invoke prune{terms} --yes",)
+    images, gone = sum(len(shelf.removed) for shelf in removed.shelves), len(removed.removed)
+    size = _megabytes(sum(shelf.size for shelf in removed.shelves))
+    return (f"Removed. Images: {images}, {size}; releases: {gone}; other files: {len(removed.files) - gone}.",)
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:.1f} MB"
+
+
+def pruning_document(removed: Pruning, target: str, keep: int, days: int, *, dry_run: bool) -> dict[str, Any]:
+    """Return what goes, or went, as JSON: images by repository, releases, and every file, theirs too."""
+    return {
+        "target": target,
+        "keep": keep,
+        "days": days,
+        "dry_run": dry_run,
+        "repositories": [
+            {"name": shelf.repository, "images": shelf.images, "removed": len(shelf.removed), "bytes": shelf.size}
+            for shelf in removed.shelves
+        ],
+        "releases": list(removed.removed),
+        "files": list(removed.files),
+    }
 
 
 def permissions_lines(

@@ -220,6 +220,11 @@ def find_release(store: Store, wanted: str) -> Release:
     return release.decode(content, name)
 
 
+def read_build(key: str, record: bytes) -> ServiceBuild:
+    """Read the record of a build by its key, which names the service; raises GateError for a damaged one."""
+    return _read_build(key.split("/")[1], record)
+
+
 def read_template(store: Store, build: ServiceBuild) -> bytes:
     """Read a build's packaged template and verify it; raises GateError."""
     what = f"the packaged template of {build.name}"

@@ -60,6 +60,18 @@ class ImageRef:
 
 
 @dataclass(frozen=True)
+class StoredImage:
+    """An image as its repository has it, under whatever tags: its compressed size in bytes, and when it was pushed.
+
+    That moment is in UTC, ISO 8601, to the second.
+    """
+
+    digest: Digest
+    size: int
+    at: str
+
+
+@dataclass(frozen=True)
 class ImageFunction:
     """An image function of a template: what its Metadata tells SAM to build. Paths are relative to the service."""
 

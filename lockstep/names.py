@@ -194,6 +194,8 @@ class Names:
 
 
 ARTIFACTS_PREFIX, BUILDS_PREFIX, PACKAGES_PREFIX = "artifacts", "builds", "packages"
+RELEASES_PREFIX, SIGNATURES_PREFIX = "releases", "signatures"
+TEMPLATES_PREFIX, SMOKE_PREFIX = "templates", "smoke"
 
 
 def branch_slug(branch: str) -> str:
@@ -220,22 +222,22 @@ def image_tag(source: Sha256) -> str:
 
 def release_key(release: ReleaseId) -> str:
     """Where a release's manifest is kept."""
-    return f"releases/{release}.json"
+    return f"{RELEASES_PREFIX}/{release}.json"
 
 
 def template_key(sha256: Sha256) -> str:
     """Where a packaged template is kept, by its content."""
-    return f"templates/{sha256}.json"
+    return f"{TEMPLATES_PREFIX}/{sha256}.json"
 
 
 def smoke_key(sha256: Sha256) -> str:
     """Where a smoke file is kept, by its content."""
-    return f"smoke/{sha256}.json"
+    return f"{SMOKE_PREFIX}/{sha256}.json"
 
 
 def signature_key(release: ReleaseId) -> str:
     """Where the signature of a release is kept."""
-    return f"signatures/{release}.json"
+    return f"{SIGNATURES_PREFIX}/{release}.json"
 
 
 def build_key(service: str, source: Sha256) -> str:

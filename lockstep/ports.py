@@ -339,7 +339,7 @@ class Wiring(Protocol):
         """Open an environment to look at it, perhaps as the deployer of a later one; raises IdentityError."""
 
     def admin(self, account: AccountId) -> Administrator:
-        """Open an account as its administrator, for bootstrap and destroy; raises IdentityError."""
+        """Open an account as its administrator, for bootstrap, destroy and prune; raises IdentityError."""
 
     def overview(self, *, patient: bool = False) -> Overview:
         """Open the tooling account to look at how it is set up; raises IdentityError where it is another account.

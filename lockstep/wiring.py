@@ -273,7 +273,7 @@ class RealWiring:
         )
 
     def admin(self, account: AccountId) -> Administrator:
-        """Open an account as its administrator, for bootstrap and destroy; raises IdentityError."""
+        """Open an account as its administrator, for bootstrap, destroy and prune; raises IdentityError."""
         from lockstep import account_ports
         from lockstep.aws.ecr import Repositories
         from lockstep.aws.iam import Policies, Rights
@@ -281,15 +281,17 @@ class RealWiring:
         from lockstep.aws.kms import Keys
         from lockstep.aws.lambda_ import Functions
         from lockstep.aws.logs import Logs
-        from lockstep.aws.s3 import Buckets
+        from lockstep.aws.s3 import Archive, Buckets
         from lockstep.aws.stack_changes import AccountStacks
 
+        names = self.settings().names
         session, caller = self._callers.administrator(account)
         return account_ports.Administrator(
             identity=Identity(session, caller),
             stacks=AccountStacks(session, account, self.console.say, self._poll),
             rights=Rights(session, caller),
             buckets=Buckets(session, account),
+            store=Archive(session, names.bucket, names.tooling),
             repositories=Repositories(session),
             keys=Keys(session),
             logs=Logs(session),

@@ -1,10 +1,15 @@
-"""ECR in the tooling account: finds images by tag or digest, gives a login; for destroy alone deletes repositories."""
+"""ECR in the tooling account: finds images by tag or digest, gives a login.
+
+For destroy alone it deletes repositories, for prune alone images.
+"""
 
 from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import UTC
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -12,12 +17,15 @@ from botocore.exceptions import ClientError
 
 from lockstep.aws.session import Session, answers, code_of
 from lockstep.errors import RegistryError
-from lockstep.model import Finding, ImageRef, Scan, Severity, digest
+from lockstep.model import Digest, Finding, ImageRef, Scan, Severity, StoredImage, digest
 from lockstep.policy import Document
 
 if TYPE_CHECKING:
     from mypy_boto3_ecr import ECRClient
     from mypy_boto3_ecr.type_defs import ImageDetailTypeDef, ImageIdentifierTypeDef
+
+# https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_BatchDeleteImage.html
+_AT_ONCE = 100
 
 
 # https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_ImageScanStatus.html: basic scanning ends with COMPLETE,
@@ -153,3 +161,31 @@ class Repositories:
             except ClientError as error:
                 if code_of(error) != "RepositoryNotFoundException":
                     raise
+
+    def images(self, repository: str) -> tuple[StoredImage, ...]:
+        """Return every image of a repository, under however many tags."""
+        with answers(f"listing the images of {repository}"):
+            pages = self._ecr.get_paginator("describe_images").paginate(repositoryName=repository)
+            return tuple(
+                StoredImage(
+                    digest(one["imageDigest"]),
+                    one.get("imageSizeInBytes", 0),
+                    one["imagePushedAt"].astimezone(UTC).isoformat(timespec="seconds"),
+                )
+                for page in pages
+                for one in page["imageDetails"]
+            )
+
+    def remove(self, repository: str, digests: Collection[Digest]) -> None:
+        """Delete images with all their tags; one that is gone already is no error. Raises RegistryError."""
+        tried = f"deleting images of {repository}"
+        with answers(tried):
+            images: list[ImageIdentifierTypeDef] = [{"imageDigest": one} for one in digests]
+            for start in range(0, len(images), _AT_ONCE):
+                some = images[start : start + _AT_ONCE]
+                answer = self._ecr.batch_delete_image(repositoryName=repository, imageIds=some)
+                kept = [one for one in answer.get("failures", []) if one.get("failureCode") != "ImageNotFound"]
+                if kept:
+                    names = ", ".join(one.get("imageId", {}).get("imageDigest", "") for one in kept)
+                    why = f"{kept[0].get('failureCode')}: {kept[0].get('failureReason')}"
+                    raise RegistryError(tried, f"{names}: {why}", "see what refers to them, then repeat")

@@ -1,4 +1,4 @@
-"""Lambda: which functions there are, which digest one runs, and what it answers."""
+"""Lambda: which functions there are, which digests they run, and what one answers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from lockstep.model import Digest, digest
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
-    from mypy_boto3_lambda.type_defs import FunctionConfigurationTypeDef
+    from mypy_boto3_lambda.type_defs import FunctionCodeLocationTypeDef, FunctionConfigurationTypeDef
 
 _BROKEN = {"ResourceNotFoundException", "InvalidRuntimeException", "ServiceException"}
 
@@ -45,14 +45,8 @@ class Functions:
     def image(self, function: str) -> Digest | None:
         """Return the digest that a function runs; None where there is no such function, or it is no image."""
         with answers(f"looking at the function {function} in account {self.account}"):
-            try:
-                code = self._lambda.get_function(FunctionName=function)["Code"]
-            except ClientError as error:
-                if code_of(error) == "ResourceNotFoundException":
-                    return None
-                raise
-        _, _, name = code.get("ResolvedImageUri", code.get("ImageUri", "")).partition("@")
-        return digest(name) if name else None
+            code = self._code(function)
+        return None if code is None else _digest(code)
 
     def images(self, prefix: str) -> dict[str, str]:
         """Return the image, as its function names it, of every image function whose name begins so."""
@@ -65,6 +59,43 @@ class Functions:
         """Return every function whose name begins so."""
         with answers(f"listing the functions {prefix}* of account {self.account}"):
             return tuple(function["FunctionName"] for function in self._list(prefix))
+
+    def digests(self) -> frozenset[Digest]:
+        """Return the digest of every version of every image function; raises DeployError for one that names none.
+
+        An alias names a version, so with all of them no digest is missed that somebody can call.
+        """
+        tried = f"looking at every version of the functions of account {self.account}"
+        with answers(tried):
+            names = [f["FunctionName"] for f in self._list("") if f.get("PackageType") == "Image"]
+            found = {
+                f"{name}:{version}": self._code(name, version) for name in names for version in self._versions(name)
+            }
+        digests = {version: _digest(code) for version, code in found.items() if code is not None}
+        if unknown := ", ".join(version for version, digest in digests.items() if digest is None):
+            raise DeployError(tried, f"{unknown} names no image by its digest", "deploy it by a digest, or delete it")
+        return frozenset(digest for digest in digests.values() if digest is not None)
+
+    def _versions(self, function: str) -> tuple[str, ...]:
+        """Return the versions of a function, the unpublished one first; none of one that is deleted meanwhile."""
+        try:
+            pages = self._lambda.get_paginator("list_versions_by_function").paginate(FunctionName=function)
+            return tuple(version["Version"] for page in pages for version in page["Versions"])
+        except ClientError as error:
+            if code_of(error) == "ResourceNotFoundException":
+                return ()
+            raise
+
+    def _code(self, function: str, version: str = "") -> FunctionCodeLocationTypeDef | None:
+        """Return where the code of a function, or of one of its versions, is; None where there is no such function."""
+        try:
+            if version:
+                return self._lambda.get_function(FunctionName=function, Qualifier=version)["Code"]
+            return self._lambda.get_function(FunctionName=function)["Code"]
+        except ClientError as error:
+            if code_of(error) == "ResourceNotFoundException":
+                return None
+            raise
 
     def _list(self, prefix: str) -> Iterator[FunctionConfigurationTypeDef]:
         for page in self._lambda.get_paginator("list_functions").paginate():
@@ -100,3 +131,9 @@ class Functions:
         except WaiterError as error:
             now: Any = error.last_response.get("Configuration")
             raise DeployError(tried, f"it is {now['State']}: {now.get('StateReason', '')}", "invoke status") from error
+
+
+def _digest(code: FunctionCodeLocationTypeDef) -> Digest | None:
+    """Return the digest that Lambda resolved, or that the function names; None where neither is there."""
+    _, _, name = code.get("ResolvedImageUri", code.get("ImageUri", "")).partition("@")
+    return digest(name) if name else None

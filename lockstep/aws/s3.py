@@ -1,9 +1,13 @@
-"""The artifact bucket: reads, lists, writes what is not there. For destroy alone, buckets are emptied and deleted."""
+"""The artifact bucket: reads, lists, writes what is not there.
+
+For prune alone files in it are deleted, for destroy alone buckets are emptied and deleted.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import UTC
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -15,8 +19,11 @@ from lockstep.model import AccountId
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import DeleteObjectsOutputTypeDef, ObjectIdentifierTypeDef, ObjectTypeDef
 
 _ATTEMPTS = 3
+# https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html
+_AT_ONCE = 1000
 
 
 @dataclass(frozen=True)
@@ -69,12 +76,15 @@ class Bucket:
 
     def keys(self, prefix: str) -> tuple[str, ...]:
         """Return the keys that begin with `prefix`, in order."""
+        return tuple(item["Key"] for item in self._list(prefix))
+
+    def _list(self, prefix: str) -> list[ObjectTypeDef]:
         with answers(f"listing s3://{self.name}/{prefix}"):
             try:
                 pages = self._s3.get_paginator("list_objects_v2").paginate(
                     Bucket=self.name, Prefix=prefix, ExpectedBucketOwner=self.owner
                 )
-                return tuple(item["Key"] for page in pages for item in page.get("Contents", []))
+                return [item for page in pages for item in page.get("Contents", [])]
             except ClientError as error:
                 self._explain(error)
                 raise
@@ -97,6 +107,29 @@ class Bucket:
     def _explain(self, error: ClientError) -> None:
         if code_of(error) == "NoSuchBucket":
             raise ConfigError(f"opening the bucket {self.name}", "it does not exist", "invoke bootstrap") from error
+
+
+@dataclass(frozen=True)
+class Archive(Bucket):
+    """The artifact bucket, for who may delete files in it. It keeps versions, so what was deleted can be had again."""
+
+    def dates(self, prefix: str) -> dict[str, str]:
+        """Return the keys that begin with `prefix`, and when each was written: in UTC, ISO 8601, to the second."""
+        found = self._list(prefix)
+        return {item["Key"]: item["LastModified"].astimezone(UTC).isoformat(timespec="seconds") for item in found}
+
+    def delete(self, keys: Collection[str]) -> None:
+        """Delete files; one that is gone already is no error."""
+        tried = f"deleting files in s3://{self.name}"
+        objects: list[ObjectIdentifierTypeDef] = [{"Key": key} for key in keys]
+        for start in range(0, len(objects), _AT_ONCE):
+            with answers(tried):
+                answer = self._s3.delete_objects(
+                    Bucket=self.name,
+                    Delete={"Objects": objects[start : start + _AT_ONCE], "Quiet": True},
+                    ExpectedBucketOwner=self.owner,
+                )
+            _see_deleted(answer, tried)
 
 
 @dataclass(frozen=True)
@@ -131,8 +164,8 @@ class Buckets:
         """Delete every version of every file that begins so and return how many; nothing where there is no bucket."""
         if not self.exist([bucket]):
             return 0
-        deleted = 0
-        with answers(f"emptying s3://{bucket}/{prefix}"):
+        deleted, tried = 0, f"emptying s3://{bucket}/{prefix}"
+        with answers(tried):
             for page in self._s3.get_paginator("list_object_versions").paginate(
                 Bucket=bucket, Prefix=prefix, ExpectedBucketOwner=self.owner
             ):
@@ -144,11 +177,7 @@ class Buckets:
                         Delete={"Objects": versions, "Quiet": True},  # type: ignore[typeddict-item]  # as S3 takes them
                         ExpectedBucketOwner=self.owner,
                     )
-                    for error in answer.get("Errors", []):
-                        cure = "see the bucket's policy and locks, then repeat"
-                        raise LockstepError(
-                            f"emptying s3://{bucket}/{prefix}", f"{error['Key']}: {error.get('Message')}", cure
-                        )
+                    _see_deleted(answer, tried)
                 deleted += len(versions)
         return deleted
 
@@ -157,3 +186,10 @@ class Buckets:
         if self.exist([bucket]):
             with answers(f"deleting the bucket {bucket}"):
                 self._s3.delete_bucket(Bucket=bucket, ExpectedBucketOwner=self.owner)
+
+
+def _see_deleted(answer: DeleteObjectsOutputTypeDef, tried: str) -> None:
+    """See that S3 deleted all that it was asked to; raises LockstepError, in its words, where it did not."""
+    for error in answer.get("Errors", []):
+        cure = "see the bucket's policy and locks, then repeat"
+        raise LockstepError(tried, f"{error.get('Key')}: {error.get('Message')}", cure)

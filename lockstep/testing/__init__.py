@@ -1,7 +1,9 @@
 """Fakes of every port, and builders with defaults: for our tests and for those of whoever builds on Lockstep."""
 
 from lockstep.testing.accounts import (
+    FakeAccountFunctions,
     FakeAccountStacks,
+    FakeArchive,
     FakeBuckets,
     FakeIdentity,
     FakeKeys,
@@ -49,7 +51,9 @@ __all__ = [
     "SETTINGS",
     "TEST",
     "TOOLING",
+    "FakeAccountFunctions",
     "FakeAccountStacks",
+    "FakeArchive",
     "FakeBuckets",
     "FakeClock",
     "FakeConsole",

@@ -10,10 +10,10 @@ from lockstep import intrinsics, policy, template, trust
 from lockstep.account_ports import Administrator
 from lockstep.errors import ConfigError, IdentityError
 from lockstep.intrinsics import Stack
-from lockstep.model import AccountId, Change, ResourceChange, StackName, StackPreview
+from lockstep.model import AccountId, Change, Digest, ResourceChange, StackName, StackPreview, StoredImage
 from lockstep.ports import StackContent
 from lockstep.settings import Settings
-from lockstep.testing.fakes import FakeFunctions, FakeStacks, World
+from lockstep.testing.fakes import DEPLOYED, FakeFunctions, FakeStacks, FakeStore, World
 
 _DAY = "2026-01-08"
 _RESULTS = {Change.CREATE: "created", Change.UPDATE: "updated", Change.NONE: "unchanged"}
@@ -169,6 +169,46 @@ class FakeRepositories:
         self.world.call(f"delete repository {repository}")
         self.world.repositories.discard(repository)
 
+    def images(self, repository: str) -> tuple[StoredImage, ...]:
+        """What was pushed there, each image once and of 50 MB."""
+        pushed = {digest for name, digest in self.world.pushed.items() if name.startswith(f"{repository}:")}
+        return tuple(StoredImage(one, 50_000_000, self.world.dates.get(one, DEPLOYED)) for one in sorted(pushed))
+
+    def remove(self, repository: str, digests: Collection[Digest]) -> None:
+        """Forget images with all their tags."""
+        self.world.call(f"delete {len(digests)} images of {repository}")
+        for name, digest in list(self.world.pushed.items()):
+            if name.startswith(f"{repository}:") and digest in digests:
+                del self.world.pushed[name]
+
+
+@dataclass
+class FakeArchive(FakeStore):
+    """A bucket in memory, for who may delete files in it."""
+
+    def dates(self, prefix: str) -> Mapping[str, str]:
+        """When each file that begins so was written, as the world says."""
+        return {key: self.world.dates.get(key, DEPLOYED) for key in self.keys(prefix)}
+
+    def delete(self, keys: Collection[str]) -> None:
+        """Forget files."""
+        self.world.call(f"delete {len(keys)} files")
+        for key in keys:
+            self.world.files.pop(key, None)
+
+
+@dataclass
+class FakeAccountFunctions(FakeFunctions):
+    """The functions of one account, each version of which the world holds under a name of its own."""
+
+    account: AccountId
+
+    def digests(self) -> frozenset[Digest]:
+        """Every digest that runs, unless the world holds an error for looking."""
+        if f"functions {self.account}" in self.world.fails:
+            raise self.world.fails[f"functions {self.account}"]
+        return frozenset(self.world.running.values())
+
 
 @dataclass
 class FakeKeys:
@@ -241,9 +281,10 @@ def administrator(world: World, settings: Settings, account: AccountId) -> Admin
         stacks=FakeAccountStacks(world, account),
         rights=FakeRights(world, account),
         buckets=FakeBuckets(world, account),
+        store=FakeArchive(world),
         repositories=FakeRepositories(here),
         keys=FakeKeys(here),
         logs=FakeLogs(world, account),
-        functions=FakeFunctions(world),
+        functions=FakeAccountFunctions(world, account),
         policies=FakePolicies(world, account),
     )

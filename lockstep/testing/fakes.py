@@ -113,6 +113,8 @@ class World:
     drift: dict[StackName, tuple[str, ...]] = field(default_factory=dict)
     # By repository what each look at a scan says, the last one from then on; without one there is nothing to find.
     scans: dict[str, list[Scan]] = field(default_factory=dict)
+    # When a file was written or a digest was pushed; three days before FakeClock's time where it says nothing.
+    dates: dict[str, str] = field(default_factory=dict)
     sandbox_runs: bool = False
     calls: list[str] = field(default_factory=list)
     fails: dict[str, BaseException] = field(default_factory=dict)

@@ -15,7 +15,7 @@ from lockstep.aws.identity import Identity
 from lockstep.aws.kms import Keys
 from lockstep.aws.lambda_ import Functions
 from lockstep.aws.logs import Logs
-from lockstep.aws.s3 import Bucket, Buckets
+from lockstep.aws.s3 import Archive, Bucket, Buckets
 from lockstep.aws.session import Reach, Session
 from lockstep.aws.stack_changes import AccountStacks
 from lockstep.callers import Callers
@@ -45,12 +45,14 @@ def test_an_administrator(outside: Outside, account: AccountId) -> None:
     opened = wiring.admin(account)
 
     session, caller = session_of(opened), ADMINISTRATOR.format(account)
+    names = wiring.settings().names
     assert session.prove(account, "looking") == caller
     assert opened == Administrator(
         identity=Identity(session, caller),
         stacks=AccountStacks(session, account, wiring.console.say, 0.05),
         rights=Rights(session, caller),
         buckets=Buckets(session, account),
+        store=Archive(session, names.bucket, names.tooling),
         repositories=Repositories(session),
         keys=Keys(session),
         logs=Logs(session),

@@ -1,14 +1,18 @@
-"""Buckets as they are taken down: found, emptied of every version, deleted; another account's are left alone."""
+"""Buckets as they are taken down: found, emptied of every version, deleted; another account's are left alone.
+
+And the artifact bucket as it is pruned: files are told with their dates, and deleted.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from botocore.stub import Stubber
 
-from lockstep.aws.s3 import Buckets
-from lockstep.errors import IdentityError, LockstepError
+from lockstep.aws.s3 import Archive, Buckets
+from lockstep.errors import ConfigError, IdentityError, LockstepError
 from lockstep.model import AccountId
 from tests.adapters.stubs import stubbed
 
@@ -157,3 +161,72 @@ def test_a_bucket_that_is_not_empty(s3: S3) -> None:
 
     assert caught.value.tried == "deleting the bucket artifacts"
     assert caught.value.answer == "BucketNotEmpty: The bucket you tried to delete is not empty"
+
+
+@pytest.fixture
+def archive() -> Iterator[tuple[Archive, Stubber]]:
+    """Have the artifact bucket, whose answers a test puts in."""
+    with stubbed("s3") as (session, stub):
+        yield Archive(session, "artifacts", OWNER), stub
+
+
+def test_dates_of_files(archive: tuple[Archive, Stubber]) -> None:
+    """Every file that begins so is told with when it was written, in UTC and to the second."""
+    bucket, stub = archive
+    first = {"Key": "builds/a", "LastModified": datetime(2026, 1, 1, 1, tzinfo=timezone(timedelta(hours=1)))}
+    second = {"Key": "builds/b", "LastModified": datetime(2026, 1, 2, 0, 0, 0, 9, tzinfo=UTC)}
+    asked = {**WHERE, "Prefix": "builds/"}
+    page = {"Contents": [first], "IsTruncated": True, "NextContinuationToken": "2"}
+    stub.add_response("list_objects_v2", page, asked)
+    stub.add_response("list_objects_v2", {"Contents": [second]}, {**asked, "ContinuationToken": "2"})
+
+    assert bucket.dates("builds/") == {
+        "builds/a": "2026-01-01T00:00:00+00:00",
+        "builds/b": "2026-01-02T00:00:00+00:00",
+    }
+
+
+def test_dates_without_a_bucket(archive: tuple[Archive, Stubber]) -> None:
+    """A bucket that is missing is an error, and not one without files."""
+    bucket, stub = archive
+    stub.add_client_error("list_objects_v2", "NoSuchBucket", "no", 404)
+
+    with pytest.raises(ConfigError, match="opening the bucket artifacts"):
+        bucket.dates("builds/")
+
+
+def test_files_are_deleted(archive: tuple[Archive, Stubber]) -> None:
+    """Files are deleted by their keys, a thousand at a time, and their versions stay; of none nobody is asked."""
+    bucket, stub = archive
+    keys = [f"builds/{number}" for number in range(1001)]
+    for some in (keys[:1000], keys[1000:]):
+        asked = {"Objects": [{"Key": key} for key in some], "Quiet": True}
+        stub.add_response("delete_objects", {}, {**WHERE, "Delete": asked})
+
+    bucket.delete(keys)
+    bucket.delete([])
+
+
+def test_a_file_that_is_kept(archive: tuple[Archive, Stubber]) -> None:
+    """A file that S3 keeps is an error in its words."""
+    bucket, stub = archive
+    kept = {"Key": "builds/a", "Code": "AccessDenied", "Message": "Access Denied"}
+    stub.add_response("delete_objects", {"Errors": [kept]})
+
+    with pytest.raises(LockstepError) as caught:
+        bucket.delete(["builds/a"])
+
+    assert str(caught.value) == (
+        "error: deleting files in s3://artifacts\n"
+        "  answer: builds/a: Access Denied\n"
+        "  next: see the bucket's policy and locks, then repeat"
+    )
+
+
+def test_files_that_may_not_be_deleted(archive: tuple[Archive, Stubber]) -> None:
+    """Who may not delete files is told in which bucket."""
+    bucket, stub = archive
+    stub.add_client_error("delete_objects", "AccessDenied", "no", 403)
+
+    with pytest.raises(IdentityError, match="deleting files in s3://artifacts"):
+        bucket.delete(["builds/a"])

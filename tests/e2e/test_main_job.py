@@ -26,7 +26,7 @@ def deployed(place: Place, environment: str) -> dict[str, object]:
 def change_handler(place: Place, words: str) -> None:
     """Change a line of the handler that no answer depends on."""
     app = place.folder / "services" / "hello" / "app" / "app.py"
-    app.write_text(re.sub("Answers GET /hello[^.]*", f"Answers GET /hello, {words}", app.read_text()))
+    app.write_text(re.sub(r"Answers GET /hello[^.]*\.", f"Answers GET /hello, {words}.", app.read_text()))
 
 
 def test_the_demo_runs_the_whole_job(demo: tuple[Place, Ran]) -> None:

@@ -31,6 +31,7 @@ def test_the_tasks() -> None:
         "permissions",
         "plan",
         "promote",
+        "prune",
         "push",
         "release",
         "rollback",

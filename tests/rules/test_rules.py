@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 PURE = {
     "model", "names", "plan", "report", "account_report", "release", "template", "smoke", "canonical", "errors",
-    "grants", "history", "status_report", "intrinsics", "needs", "optional", "policy",
+    "grants", "history", "prune", "status_report", "intrinsics", "needs", "optional", "policy",
 }  # fmt: skip
 IMPURE_MODULES = {
     "os", "sys", "io", "time", "datetime", "random", "secrets", "socket", "subprocess", "shutil", "tempfile",
@@ -28,6 +28,7 @@ ROOMS: dict[str, set[str]] = {
     "looking": {
         "usecase", "catalog", "deployments", "execute", "history", "making", "plan", "report", "status_report", "ports",
     },
+    "prune": {"history"},
     "gates": {"history", "plan", "report", "ports"},
     "scans": {"ports", "scan_exceptions"},
     "scan_exceptions": set(),
@@ -37,6 +38,9 @@ ROOMS: dict[str, set[str]] = {
     "administration": {
         "usecase", "settings", "catalog", "plan", "report", "template", "account_stacks", "account_report",
         "account_ports", "bootstrap", "destroy", "checks", "permissions", "trust", "intrinsics", "ports",
+    },
+    "pruning": {
+        "usecase", "account_ports", "account_report", "deployments", "making", "prune", "release", "report", "ports",
     },
     "usecase": {"settings", "catalog", "ports"},
     "deployments": {"ports", "history"},
@@ -50,7 +54,7 @@ ROOMS: dict[str, set[str]] = {
     "checks": {"ports", "account_ports", "account_stacks", "settings", "access", "plan", "trust"},
     "trust": {"account_ports", "settings", "policy"},
     "access": {"account_stacks", "template", "intrinsics", "policy"},
-    "account_report": {"report", "bootstrap", "destroy", "permissions", "needs", "trust"},
+    "account_report": {"report", "bootstrap", "destroy", "prune", "permissions", "needs", "trust"},
     "catalog": {"template", "smoke", "grants", "needs"},
     "plan": set(),
     "report": set(),

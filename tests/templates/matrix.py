@@ -21,6 +21,9 @@ STATUS_TEST, STATUS_PROD = NAMES.status_role("test", TEST), NAMES.status_role("p
 BOUNDARY = NAMES.boundary("test", TEST)
 TARGETS = (DEPLOYER_TEST, DEPLOYER_PROD, DEPLOY_TEST, DEPLOY_PROD, STATUS_TEST, STATUS_PROD)
 ROLES = (BUILD, DEVELOPER, *TARGETS, EXECUTION_TEST, EXECUTION_PROD)
+# The same by what follows the project in their names.
+OURS = ("developer", "build", "deployer-test", "deployer-prod", "deploy-test", "deploy-prod", "execution-test",
+        "execution-prod", "status-test", "status-prod")  # fmt: skip
 
 OTHER = f"arn:aws:iam::{TOOLING}:role/other"
 FORGED = f"arn:aws:iam::999999999999:role/{DEPLOYER_TEST.rpartition('/')[2]}"
@@ -31,6 +34,7 @@ BUCKET = f"arn:aws:s3:::{NAMES.bucket}"
 RELEASE, TEMPLATE, CODE = f"{BUCKET}/releases/r.json", f"{BUCKET}/templates/t.json", f"{BUCKET}/artifacts/c"
 OF_TEST, OF_PROD = f"{BUCKET}/environments/{TEST}/f", f"{BUCKET}/environments/{PROD}/f"
 RECORD_TEST, RECORD_PROD = (f"{BUCKET}/environments/{account}/deployments/1" for account in (TEST, PROD))
+RECORD = f"{BUCKET}/builds/hello/b.json"
 IMAGE = f"arn:aws:ecr:eu-west-1:{TOOLING}:repository/shop/hello/hellofunction"
 STACK_TEST = f"arn:aws:cloudformation:eu-west-1:{TEST}:stack/shop-test-hello/1"
 STACK_PROD = f"arn:aws:cloudformation:eu-west-1:{PROD}:stack/shop-prod-hello/1"
@@ -195,6 +199,12 @@ FILES = (
     inside(may_not("deployer-prod", "kms:Sign", SIGNING_KEY, "a deployer makes no release")),
     inside(may_not("deploy-prod", "kms:Verify", SIGNING_KEY, "the deployer verifies")),
     may_not("developer", "kms:Sign", SIGNING_KEY, "the settings name no such key"),
+    *(
+        may_not(who, "s3:DeleteObject", what, "nobody but an administrator deletes a file")
+        for who in (*OURS, DEPLOY_TEST, EXECUTION_TEST)
+        for what in (RELEASE, TEMPLATE, RECORD, OF_TEST)
+    ),
+    may(ADMINISTRATOR, "s3:DeleteObject", RELEASE, "prune removes what nothing needs"),
     inside(may("deploy-test", "s3:PutObject", OF_TEST, "of the organization")),
     inside(may_not("deploy-test", "s3:PutObject", OF_TEST, "not of it any more", OUTSIDE)),
     inside(may_not("execution-test", "s3:GetObject", CODE, "not of it any more", OUTSIDE)),
@@ -213,10 +223,10 @@ IMAGES = (
     may_not(FORGED, "ecr:BatchGetImage", IMAGE, "a stranger"),
     inside(may_not("execution-test", "ecr:BatchGetImage", IMAGE, "not of it any more", OUTSIDE)),
     *(
-        may_not(who, "ecr:BatchDeleteImage", IMAGE, "nobody deletes an image")
-        for who in ("developer", "build", "deployer-test", "deployer-prod", "deploy-test", "deploy-prod",
-                    "execution-test", "execution-prod", "status-test", "status-prod", EXECUTION_TEST, DEPLOY_TEST)
+        may_not(who, "ecr:BatchDeleteImage", IMAGE, "nobody but an administrator deletes an image")
+        for who in (*OURS, EXECUTION_TEST, DEPLOY_TEST)
     ),
+    may(ADMINISTRATOR, "ecr:BatchDeleteImage", IMAGE, "prune removes what nothing needs"),
 )  # fmt: skip
 CHANGES = "cloudformation:CreateChangeSet"
 STACKS = (

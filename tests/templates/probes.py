@@ -48,7 +48,7 @@ PROBES = (
     Probe("pull an image", ("ecr:BatchGetImage",), (matrix.IMAGE,)),
     Probe("delete an image", ("ecr:BatchDeleteImage", "ecr:DeleteRepository"), (matrix.IMAGE,)),
     Probe("publish a release", ("s3:PutObject",), (matrix.RELEASE,), matrix.NEW),
-    Probe("replace a release", ("s3:PutObject", "s3:DeleteObject"), (matrix.RELEASE, matrix.TEMPLATE)),
+    Probe("replace a release", ("s3:PutObject", "s3:DeleteObject"), (matrix.RELEASE, matrix.TEMPLATE, matrix.RECORD)),
     Probe("write the files of E", ("s3:PutObject",), (matrix.OF_TEST,)),
     Probe("write those of another environment", ("s3:PutObject",), (matrix.OF_PROD,)),
     Probe("use the key past S3", ("kms:Decrypt", "kms:GenerateDataKey"), (KEY,)),
