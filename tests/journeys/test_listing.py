@@ -39,6 +39,7 @@ def test_listing_needs_nothing(tmp_path: Path) -> None:
             "  permissions      Compare what services need with what is allowed.",
             "  plan             Show what a deployment would change.",
             "  promote          Bring what runs in one environment to the next.",
+            "  prune            Remove images and releases that nothing needs.",
             "  push             Push built images to the tooling account.",
             "  release          Build, push, package and publish a release.",
             "  rollback         Bring an environment back to an earlier release.",
