@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from lockstep.sandbox import mended_changes, mended_execution, mended_policies, mended_scans, mended_trail, seams
+from lockstep.sandbox import mended_changes, mended_execution, mended_images, mended_policies, mended_trail, seams
 from lockstep.schemas import Schemas
 
 _IMAGE = re.compile(r"(?:127\.0\.0\.1|localhost):(\d+)/([^@:]+)(?::([^@]+))?(?:@(.+))?")
@@ -296,7 +296,8 @@ MENDS = (
     code_of_other_accounts,
     images_must_exist,
     apis_of_other_accounts,
-    mended_scans.scans_find_nothing,
+    mended_images.images_have_their_size,
+    mended_images.scans_find_nothing,
     mended_trail.trail_names_call_and_caller,
 )
 MENDS_BY_SCHEMAS = (

@@ -216,3 +216,22 @@ def test_a_hash_is_signed(mended: Server) -> None:
     assert outcome(verifier.verify, Message=bytes(32), Signature=signature, **asked) == "done"
     other = outcome(verifier.verify, Message=b"1" * 32, Signature=signature, **asked)
     assert other == "KMSInvalidSignatureException"
+
+
+def size_of(server: Server) -> int:
+    """Push an image of a configuration and two layers, and ask for its size."""
+    ecr = server.client("ecr", TOOLING)
+    ecr.create_repository(repositoryName="sized")
+    manifest = json.dumps({"config": {"size": 1}, "layers": [{"size": 20}, {"size": 300}]})
+    ecr.put_image(repositoryName="sized", imageManifest=manifest)
+    return int(ecr.describe_images(repositoryName="sized")["imageDetails"][0]["imageSizeInBytes"])
+
+
+def test_an_image_has_its_size(mended: Server) -> None:
+    """An image is as large as its configuration and its layers."""
+    assert size_of(mended) == 321
+
+
+def test_upstream_still_lacks_sizes(unmended: Server) -> None:
+    """Once this fails, upstream has it: delete the mend `images_have_their_size`."""
+    assert size_of(unmended) != 321

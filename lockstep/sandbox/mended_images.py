@@ -1,4 +1,4 @@
-"""The mend of MiniStack's ECR: what the scan of an image found. Nothing is scanned here, so nothing is found.
+"""The mends of MiniStack's ECR: the size of an image, and what its scan found. Nothing is scanned, so nothing is found.
 
 AWS pages are named by their last part.
 """
@@ -31,6 +31,33 @@ def scans_find_nothing() -> None:
         return handle
 
     seams.replace("services.ecr", "handle_request(method, path, headers, body, query_params)", wrap)
+
+
+def images_have_their_size() -> None:
+    """An image's size is that of its configuration and its layers in the registry (API_ImageDetail).
+
+    MiniStack tells the length of the manifest that names them.
+    """
+
+    def wrap(original: Any) -> Any:
+        def describe(data: Any) -> Any:
+            status, headers, body = original(data)
+            if status != 200:
+                return status, headers, body
+            answer = json.loads(body)
+            stored = seams.used("services.ecr", "_images").get(data["repositoryName"]) or []
+            manifests = {one["imageDigest"]: one.get("imageManifest", "{}") for one in stored}
+            for one in answer["imageDetails"]:
+                one["imageSizeInBytes"] = _size(json.loads(manifests[one["imageDigest"]]))
+            return seams.used("core.responses", "json_response")(answer)
+
+        return describe
+
+    seams.replace("services.ecr", "_describe_images(data)", wrap)
+
+
+def _size(manifest: Any) -> int:
+    return sum(int(part.get("size", 0)) for part in (manifest.get("config", {}), *manifest.get("layers", [])))
 
 
 def _findings(asked: Any) -> Any:
