@@ -20,6 +20,8 @@ from lockstep import (
     making,
     permissions,
     plan,
+    preview,
+    preview_report,
     report,
 )
 from lockstep.errors import ConfigError, GateError, LockstepError
@@ -40,6 +42,7 @@ from lockstep.model import (
     ServiceBuild,
 )
 from lockstep.ports import Releases, Target, Wiring
+from lockstep.preview_report import StackPlan
 from lockstep.usecase import environment_of, say_which, target_of, use_case
 
 _RELEASED = {True: "Released.", False: "Nothing was released. To release it without a question: --yes"}
@@ -221,9 +224,10 @@ def _carry_out(wiring: Wiring, order: _Order) -> int:
         steps = _plan(wiring, order, running)
         forced, refusal = _pass_gates(wiring, order, steps)
         _check_rights(wiring, order, steps)
+        previews = _preview(wiring, order, steps, running)
         if wish.dry_run:
             words = (f"Dry run: nothing was changed in {environment.name}.",)
-            wiring.console.result(words, report.plan_document(steps, target_of(wiring)))
+            wiring.console.result(words, _plan_document(wiring, steps, previews))
             if refusal:
                 raise refusal
             return 0
@@ -293,6 +297,20 @@ def _check_rights(wiring: Wiring, order: _Order, steps: Plan) -> None:
     """See that the execution role may do what the plan takes, before anything is changed."""
     store, policies, names = order.releases.store, order.target.policies, wiring.settings().names
     permissions.check(steps, store, policies, wiring.knowledge(), names, wiring.console.say)
+
+
+def _preview(wiring: Wiring, order: _Order, steps: Plan, running: tuple[RunningService, ...]) -> tuple[StackPlan, ...]:
+    """Find out what the plan does to each stack, and show it."""
+    say = wiring.console.say
+    previews = preview.of_plan(steps, running, order.releases.store, order.target, say)
+    for line in preview_report.lines(previews):
+        say(line)
+    return previews
+
+
+def _plan_document(wiring: Wiring, steps: Plan, previews: tuple[StackPlan, ...]) -> dict[str, object]:
+    services = [step.service for step in steps.deployments]
+    return report.plan_document(steps, target_of(wiring), preview_report.documents(services, previews))
 
 
 def _run(

@@ -30,6 +30,7 @@ from lockstep.testing.builders import (
     what_runs,
 )
 from lockstep.testing.fakes import (
+    FakeChangeSets,
     FakeClock,
     FakeConsole,
     FakeFunctions,
@@ -51,6 +52,7 @@ __all__ = [
     "TOOLING",
     "FakeAccountStacks",
     "FakeBuckets",
+    "FakeChangeSets",
     "FakeClock",
     "FakeConsole",
     "FakeFunctions",

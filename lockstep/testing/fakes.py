@@ -23,7 +23,7 @@ from lockstep.model import (
     ImageRef,
     StackName,
 )
-from lockstep.ports import Say, StackContent, StackState
+from lockstep.ports import Say, StackContent, StackState, StackUpdate
 from lockstep.testing.builders import a_digest
 
 
@@ -109,6 +109,8 @@ class World:
     lacking: dict[AccountId, tuple[str, ...]] = field(default_factory=dict)
     skew: float = 0.0
     drift: dict[StackName, tuple[str, ...]] = field(default_factory=dict)
+    # What a change set says of a stack, by default that no resource of it would change.
+    updates: dict[StackName, StackUpdate] = field(default_factory=dict)
     sandbox_runs: bool = False
     calls: list[str] = field(default_factory=list)
     fails: dict[str, BaseException] = field(default_factory=dict)
@@ -277,6 +279,22 @@ class FakeStacks:
 
 
 @dataclass
+class FakeChangeSets:
+    """What updates would do in one account: what the world says."""
+
+    world: World
+
+    def preview(
+        self, stack: StackName, template: bytes, parameters: Mapping[str, str], tags: Mapping[str, str]
+    ) -> StackUpdate:
+        """What the world holds for a stack, or the error that it holds for all."""
+        del template, parameters, tags
+        if "change set" in self.world.fails:
+            raise self.world.fails["change set"]
+        return self.world.updates.get(stack, StackUpdate())
+
+
+@dataclass
 class FakeFunctions:
     """The functions of one account, by physical id."""
 
@@ -329,7 +347,8 @@ class FakeSam:
         before = self.world.stacks.get((self.account, step.stack))
         status = "UPDATE_COMPLETE" if before else "CREATE_COMPLETE"
         functions = tuple(name for name, _ in step.build.images)
-        state = StackState(status, dict(step.tags), physical, functions, dict(step.parameters), changed=DEPLOYED)
+        given = dict(step.parameters)
+        state = StackState(status, dict(step.tags), physical, functions, given, given, changed=DEPLOYED)
         # An update leaves a stack as protected as it was.
         self.world.stacks[self.account, step.stack] = replace(state, protected=before is not None and before.protected)
         say(f"  {status} {step.stack}")

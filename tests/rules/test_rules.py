@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 PURE = {
     "model", "names", "plan", "report", "account_report", "release", "template", "smoke", "canonical", "errors",
-    "grants", "history", "status_report", "intrinsics", "needs", "optional", "policy",
+    "grants", "history", "status_report", "intrinsics", "needs", "optional", "policy", "preview_report",
 }  # fmt: skip
 IMPURE_MODULES = {
     "os", "sys", "io", "time", "datetime", "random", "secrets", "socket", "subprocess", "shutil", "tempfile",
@@ -23,11 +23,13 @@ ROOMS: dict[str, set[str]] = {
     "app": {"usecase", "report", "making", "ports"},
     "deploying": {
         "usecase", "catalog", "deployments", "execute", "gates", "history", "locks", "making", "permissions", "plan",
-        "report", "ports",
+        "preview", "preview_report", "report", "ports",
     },
     "looking": {
         "usecase", "catalog", "deployments", "execute", "history", "making", "plan", "report", "status_report", "ports",
     },
+    "preview": {"ports", "making", "transform", "template", "intrinsics", "preview_report"},
+    "preview_report": {"report"},
     "gates": {"history", "plan", "report", "ports"},
     "locks": {"ports"},
     "status_report": {"history", "report"},
