@@ -50,12 +50,16 @@ _RELEASED = {True: "Released.", False: "Nothing was released. To release it with
 
 @dataclass(frozen=True)
 class Wish:
-    """How a deployment was asked for. `services` are those that it is about, all of the release where none is named."""
+    """How a deployment was asked for. `services` are those that it is about, all of the release where none is named.
+
+    With `allow_replace` what holds data may go from a protected environment.
+    """
 
     services: Collection[str] = ()
     force: bool = False
     wait: bool = False
     dry_run: bool = False
+    allow_replace: bool = False
 
 
 @dataclass(frozen=True)
@@ -224,12 +228,12 @@ def _carry_out(wiring: Wiring, order: _Order) -> int:
         steps = _plan(wiring, order, running)
         forced, refusal = _pass_gates(wiring, order, steps)
         _check_rights(wiring, order, steps)
-        previews = _preview(wiring, order, steps, running)
+        previews, lost = _preview(wiring, order, steps, running)
         if wish.dry_run:
             words = (f"Dry run: nothing was changed in {environment.name}.",)
             wiring.console.result(words, _plan_document(wiring, steps, previews))
-            if refusal:
-                raise refusal
+            if refused := refusal or lost:
+                raise refused
             return 0
         outcomes = [_run(wiring, order, steps, running, fence, forced)]
         if outcomes[0].is_disproven and environment.rollback_on_failed_smoke:
@@ -299,13 +303,21 @@ def _check_rights(wiring: Wiring, order: _Order, steps: Plan) -> None:
     permissions.check(steps, store, policies, wiring.knowledge(), names, wiring.console.say)
 
 
-def _preview(wiring: Wiring, order: _Order, steps: Plan, running: tuple[RunningService, ...]) -> tuple[StackPlan, ...]:
-    """Find out what the plan does to each stack, and show it."""
+def _preview(
+    wiring: Wiring, order: _Order, steps: Plan, running: tuple[RunningService, ...]
+) -> tuple[tuple[StackPlan, ...], GateError | None]:
+    """Find out what the plan does to each stack, and show it. A dry run gets the refusal of what holds data too."""
     say = wiring.console.say
     previews = preview.of_plan(steps, running, order.releases.store, order.target, say)
     for line in preview_report.lines(previews):
         say(line)
-    return previews
+    try:
+        preview.check(previews, order.environment, allow_replace=order.wish.allow_replace)
+    except GateError as error:
+        if not order.wish.dry_run:
+            raise
+        return previews, error
+    return previews, None
 
 
 def _plan_document(wiring: Wiring, steps: Plan, previews: tuple[StackPlan, ...]) -> dict[str, object]:

@@ -10,13 +10,13 @@ import json
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 
-from lockstep import intrinsics, making, transform
-from lockstep.errors import ConfigError
+from lockstep import intrinsics, making, stateful, transform
+from lockstep.errors import ConfigError, GateError
 from lockstep.intrinsics import Stack
 from lockstep.model import Change, DeployStack, Environment, Plan, ResourceChange, RunningService
 from lockstep.names import COMMIT_TAG, SETTINGS_TAG
 from lockstep.ports import Say, StackState, StackUpdate, Store, Target
-from lockstep.preview_report import ImageChange, StackPlan, ValueChange, value_changes
+from lockstep.preview_report import ImageChange, StackPlan, ValueChange, said, value_changes
 from lockstep.template import Template
 
 _SECRET = "****"  # noqa: S105 - what CloudFormation says instead of a secret
@@ -32,6 +32,22 @@ def of_plan(
     before = {now.name: now for now in running}
     changing = (step for step in steps.deployments if step.change is not Change.NONE)
     return tuple(_of_step(step, steps.environment, before[step.service], store, target, say) for step in changing)
+
+
+def check(previews: Iterable[StackPlan], environment: Environment, *, allow_replace: bool) -> None:
+    """Refuse to replace or remove what holds data where the environment is protected; raises GateError naming it."""
+    found = [
+        f"{said(change)} {change.logical_id} ({change.kind}) of {plan.stack}"
+        for plan in previews
+        for change in plan.resources
+        if stateful.gives_up_data(change)
+    ]
+    if environment.protect and found and not allow_replace:
+        raise GateError(
+            f"deploying to {environment.name}, which is protected",
+            f"its data would go, or might: {'; '.join(found)}",
+            "keep what is named as it is, or save its data and repeat with --allow-replace",
+        )
 
 
 def _of_step(

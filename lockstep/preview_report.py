@@ -6,10 +6,11 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from lockstep import stateful
 from lockstep.model import Change, Digest, ResourceChange, StackName
 from lockstep.report import Lines, short
 
-_HASH = re.compile("[0-9a-f]{40}|[0-9a-f]{64}")
+_HASH = re.compile(r"\b(?:[0-9a-f]{64}|[0-9a-f]{40})\b")
 _WORDS = {"may_replace": "may replace"}
 
 
@@ -71,9 +72,15 @@ def _resources(changes: Iterable[ResourceChange]) -> Iterator[str]:
     for one in changes:
         nothing = False
         properties = f": {', '.join(one.properties)}" if one.properties else ""
-        yield f"{_WORDS.get(one.action, one.action):8} {one.logical_id} ({one.kind}){properties}"
+        mark = "  -- holds data" if stateful.gives_up_data(one) else ""
+        yield f"{said(one):8} {one.logical_id} ({one.kind}){properties}{mark}"
     if nothing:
         yield "no resource changes"
+
+
+def said(change: ResourceChange) -> str:
+    """Say what happens to a resource."""
+    return _WORDS.get(change.action, change.action)
 
 
 def _image(one: ImageChange) -> str:
@@ -108,6 +115,7 @@ def _document(plan: StackPlan) -> dict[str, object]:
                 "logical_id": one.logical_id,
                 "type": one.kind,
                 "properties": list(one.properties),
+                "gives_up_data": stateful.gives_up_data(one),
             }
             for one in plan.resources
         ],

@@ -208,6 +208,7 @@ def test_a_dry_run_as_json(terminal: Terminal) -> None:
                 "logical_id": "HelloFunction",
                 "type": "AWS::Serverless::Function",
                 "properties": [],
+                "gives_up_data": False,
             }
         ],
         "images": [

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 PURE = {
     "model", "names", "plan", "report", "account_report", "release", "template", "smoke", "canonical", "errors",
-    "grants", "history", "status_report", "intrinsics", "needs", "optional", "policy", "preview_report",
+    "grants", "history", "status_report", "intrinsics", "needs", "optional", "policy", "preview_report", "stateful",
 }  # fmt: skip
 IMPURE_MODULES = {
     "os", "sys", "io", "time", "datetime", "random", "secrets", "socket", "subprocess", "shutil", "tempfile",
@@ -28,8 +28,9 @@ ROOMS: dict[str, set[str]] = {
     "looking": {
         "usecase", "catalog", "deployments", "execute", "history", "making", "plan", "report", "status_report", "ports",
     },
-    "preview": {"ports", "making", "transform", "template", "intrinsics", "preview_report"},
-    "preview_report": {"report"},
+    "preview": {"ports", "making", "transform", "template", "intrinsics", "preview_report", "stateful"},
+    "preview_report": {"report", "stateful"},
+    "stateful": set(),
     "gates": {"history", "plan", "report", "ports"},
     "locks": {"ports"},
     "status_report": {"history", "report"},
