@@ -10,7 +10,7 @@ import json
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 
-from lockstep import intrinsics, making, stateful, transform
+from lockstep import iam_changes, intrinsics, making, stateful, transform
 from lockstep.errors import ConfigError, GateError
 from lockstep.intrinsics import Stack
 from lockstep.model import Change, DeployStack, Environment, Plan, ResourceChange, RunningService
@@ -64,14 +64,20 @@ def _of_step(
         state = target.stacks.describe(step.stack)
     old = state or StackState("", {}, {})
     tags = value_changes(old.tags, dict(step.tags))
+    secrets = _secrets(template)
+    was, now_given = _masked(old.parameters, secrets), _masked(dict(step.parameters), secrets)
+    here = Stack(step.stack, environment.account, environment.region)
     return StackPlan(
         service=step.service,
         stack=step.stack,
         change=step.change,
         resources=update.resources,
         images=_images(step, now),
-        parameters=_parameters(step, old, template, {one.name for one in tags}),
+        parameters=_parameters(was, now_given, secrets if _has_new_settings(tags) else set()),
         tags=tags,
+        access=iam_changes.compare(
+            update.before, replace(here, parameters=was), update.after, replace(here, parameters=now_given)
+        ),
     )
 
 
@@ -98,20 +104,22 @@ def _images(step: DeployStack, now: RunningService) -> tuple[ImageChange, ...]:
     )
 
 
-def _parameters(
-    step: DeployStack, old: StackState, template: Template, changed: Collection[str]
-) -> tuple[ValueChange, ...]:
-    """Return which parameters change. Of a secret nobody can tell: it may have changed where any parameter did."""
+def _secrets(template: Template) -> set[str]:
+    """Return the parameters that a template declares to be kept secret."""
     declared = template.get("Parameters") or {}
-    secrets = {name for name, body in declared.items() if str((body or {}).get("NoEcho")).lower() == "true"}
+    return {name for name, body in declared.items() if str((body or {}).get("NoEcho")).lower() == "true"}
 
-    def masked(values: Mapping[str, str]) -> dict[str, str]:
-        return {name: _SECRET if name in secrets else value for name, value in values.items()}
 
-    new = dict(step.parameters)
-    found = value_changes(masked(old.parameters), masked(new))
-    if SETTINGS_TAG not in changed:
-        return found
-    told = {one.name for one in found}
-    kept = sorted(secrets & {*new} - told)
-    return tuple(sorted((*found, *(ValueChange(name, _SECRET, _SECRET) for name in kept)), key=lambda one: one.name))
+def _masked(values: Mapping[str, str], secrets: Collection[str]) -> dict[str, str]:
+    return {name: _SECRET if name in secrets else value for name, value in values.items()}
+
+
+def _has_new_settings(tags: Iterable[ValueChange]) -> bool:
+    return any(one.name == SETTINGS_TAG for one in tags)
+
+
+def _parameters(old: Mapping[str, str], new: Mapping[str, str], doubtful: Collection[str]) -> tuple[ValueChange, ...]:
+    """Return which parameters change, and those of which nobody can tell: secrets, where any setting is new."""
+    found = {one.name: one for one in value_changes(old, new)}
+    kept = {name: ValueChange(name, _SECRET, _SECRET) for name in doubtful if name in old and name in new}
+    return tuple(one for _, one in sorted((kept | found).items()))

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from lockstep import stateful
+from lockstep.iam_changes import AccessChange
 from lockstep.model import Change, Digest, ResourceChange, StackName
 from lockstep.report import Lines, short
 
@@ -45,6 +46,7 @@ class StackPlan:
     images: tuple[ImageChange, ...] = ()
     parameters: tuple[ValueChange, ...] = ()
     tags: tuple[ValueChange, ...] = ()
+    access: tuple[AccessChange, ...] = ()
 
 
 def value_changes(old: Mapping[str, str], new: Mapping[str, str]) -> tuple[ValueChange, ...]:
@@ -64,6 +66,10 @@ def _indented(plan: StackPlan) -> Iterator[str]:
     # Of a new stack every tag is new, and the plan says of which release and commit it is.
     tags = () if plan.change is Change.CREATE else plan.tags
     found += [f"tag      {one.name}: {_turn(one.old, one.new)}" for one in tags]
+    found += [
+        f"IAM      {one.logical_id} is {one.verdict}{': ' if one.sentences else ''}{'; '.join(one.sentences)}"
+        for one in plan.access
+    ]
     return (f"    {line}" for line in found)
 
 
@@ -129,6 +135,15 @@ def _document(plan: StackPlan) -> dict[str, object]:
         ],
         "parameters": [_value(one) for one in plan.parameters],
         "tags": [_value(one) for one in plan.tags],
+        "iam": [
+            {
+                "logical_id": one.logical_id,
+                "change": one.verdict.value,
+                "broader": one.is_broader,
+                "differences": list(one.sentences),
+            }
+            for one in plan.access
+        ],
     }
 
 

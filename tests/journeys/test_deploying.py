@@ -219,6 +219,7 @@ def test_a_dry_run_as_json(terminal: Terminal) -> None:
             }
         ],
         "parameters": [{"name": "Environment", "from": None, "to": "test"}],
+        "iam": [],
     }
     assert {"name": "lockstep:release", "from": None, "to": release} in tags
 

@@ -107,6 +107,27 @@ def test_a_deployment_shows_it_too(terminal: Terminal) -> None:
     assert done.code == 0
 
 
+def a_template(action: str) -> dict[str, Any]:
+    """Return a template whose one role may do something with a table."""
+    statement = {"Effect": "Allow", "Action": action, "Resource": {"Fn::GetAtt": ["Table", "Arn"]}}
+    policies = [{"PolicyName": "own", "PolicyDocument": {"Statement": [statement], "Version": "2012-10-17"}}]
+    return {"Resources": {"Role": {"Type": "AWS::IAM::Role", "Properties": {"Policies": policies}}}}
+
+
+def test_rights(terminal: Terminal) -> None:
+    """What becomes broader of the rights that a stack gives is said, in words and in the document."""
+    deployed(terminal)
+    update = StackUpdate((), a_template("dynamodb:GetItem"), a_template("dynamodb:*Item"))
+    terminal.world.updates[STACK] = update
+
+    seen = terminal.invoke("plan", "--env", "test")
+    (service,) = terminal.invoke("plan", "--env", "test", "--json").document["services"]
+
+    sentence = "may now dynamodb:*Item on ${Table.Arn}"
+    assert shown(seen.out)[-1] == f"    IAM      Role is broader: {sentence}"
+    assert service["iam"] == [{"logical_id": "Role", "change": "broader", "broader": True, "differences": [sentence]}]
+
+
 def test_nothing_to_change(terminal: Terminal) -> None:
     """Of a stack that stays as it is nobody is asked anything."""
     terminal.invoke("deploy", "--env", "test")
@@ -114,7 +135,7 @@ def test_nothing_to_change(terminal: Terminal) -> None:
 
     seen = terminal.invoke("plan", "--env", "test", "--json")
 
-    nothing: dict[str, object] = {"resources": [], "images": [], "parameters": [], "tags": []}
+    nothing: dict[str, object] = {"resources": [], "images": [], "parameters": [], "tags": [], "iam": []}
     stays = {"name": "hello", "change": "unchanged", "reason": "it runs this release already"}
     assert seen.document["services"] == [{**stays, **nothing}]
 

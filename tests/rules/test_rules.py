@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 PURE = {
     "model", "names", "plan", "report", "account_report", "release", "template", "smoke", "canonical", "errors",
     "grants", "history", "status_report", "intrinsics", "needs", "optional", "policy", "preview_report", "stateful",
+    "statements", "iam_changes",
 }  # fmt: skip
 IMPURE_MODULES = {
     "os", "sys", "io", "time", "datetime", "random", "secrets", "socket", "subprocess", "shutil", "tempfile",
@@ -28,8 +29,10 @@ ROOMS: dict[str, set[str]] = {
     "looking": {
         "usecase", "catalog", "deployments", "execute", "history", "making", "plan", "report", "status_report", "ports",
     },
-    "preview": {"ports", "making", "transform", "template", "intrinsics", "preview_report", "stateful"},
-    "preview_report": {"report", "stateful"},
+    "preview": {"ports", "making", "transform", "template", "intrinsics", "preview_report", "stateful", "iam_changes"},
+    "preview_report": {"report", "stateful", "iam_changes"},
+    "iam_changes": {"statements", "policy", "intrinsics"},
+    "statements": {"policy", "intrinsics"},
     "stateful": set(),
     "gates": {"history", "plan", "report", "ports"},
     "locks": {"ports"},

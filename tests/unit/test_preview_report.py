@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from lockstep import preview_report
+from lockstep.iam_changes import AccessChange, Verdict
 from lockstep.model import Change, ResourceChange, StackName
 from lockstep.preview_report import ImageChange, StackPlan, ValueChange
 from lockstep.testing import a_digest
@@ -20,8 +21,12 @@ PLAN = StackPlan(
     (ImageChange("Hello", a_digest("old"), f"{COMMIT}-dirty", a_digest("new"), None),),
     (ValueChange("LogLevel", "INFO", "DEBUG"), ValueChange("Old", "1", None)),
     (ValueChange("lockstep:release", None, RELEASE),),
+    (
+        AccessChange("Role", Verdict.BROADER, ("may now s3:GetObject on *", "counts now for ${Other}")),
+        AccessChange("Policy", Verdict.SAME),
+    ),
 )
-NOTHING = {"resources": [], "images": [], "parameters": [], "tags": []}
+NOTHING: dict[str, object] = {"resources": [], "images": [], "parameters": [], "tags": [], "iam": []}
 
 
 def test_an_update_in_words() -> None:
@@ -34,6 +39,8 @@ def test_an_update_in_words() -> None:
         "    parameter LogLevel: INFO -> DEBUG",
         "    parameter Old: 1 -> none",
         "    tag      lockstep:release: none -> 0123456789ab",
+        "    IAM      Role is broader: may now s3:GetObject on *; counts now for ${Other}",
+        "    IAM      Policy is the same in other words",
     )
 
 
@@ -83,6 +90,20 @@ def test_an_update_for_programs() -> None:
                 {"name": "Old", "from": "1", "to": None},
             ],
             "tags": [{"name": "lockstep:release", "from": None, "to": RELEASE}],
+            "iam": [
+                {
+                    "logical_id": "Role",
+                    "change": "broader",
+                    "broader": True,
+                    "differences": ["may now s3:GetObject on *", "counts now for ${Other}"],
+                },
+                {
+                    "logical_id": "Policy",
+                    "change": "the same in other words",
+                    "broader": False,
+                    "differences": [],
+                },
+            ],
         },
         "orders": NOTHING,
     }
