@@ -199,7 +199,7 @@ class ChangeSets(Protocol):
     def preview(
         self, stack: StackName, template: bytes, parameters: Mapping[str, str], tags: Mapping[str, str]
     ) -> StackUpdate:
-        """Say what an update would do to a stack that is there, and leave it as it is; raises StackError."""
+        """Say what an update would do to a stack that is there, and leave it as it is; raises DeployError."""
 
 
 class Policies(Protocol):

@@ -27,7 +27,7 @@ def of_plan(
 ) -> tuple[StackPlan, ...]:
     """Return what would become of each stack that the plan changes.
 
-    Raises StackError for one that CloudFormation cannot plan, GateError for a template that was altered.
+    Raises DeployError for one that CloudFormation cannot plan, GateError for a template that was altered.
     """
     before = {now.name: now for now in running}
     changing = (step for step in steps.deployments if step.change is not Change.NONE)

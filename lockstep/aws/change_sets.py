@@ -23,7 +23,7 @@ from lockstep.aws import planned
 from lockstep.aws.planned import Where
 from lockstep.aws.s3 import Bucket
 from lockstep.aws.session import Session, answers, code_of
-from lockstep.errors import LockstepError
+from lockstep.errors import DeployError, LockstepError, StackError
 from lockstep.model import AccountId, StackName
 from lockstep.names import plan_template_key
 from lockstep.ports import StackUpdate
@@ -32,6 +32,7 @@ from lockstep.template import Template
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
 
+_WRONG = ("InsufficientCapabilitiesException", "ValidationError")
 # How often a change set is asked to go that CloudFormation still works on.
 _ATTEMPTS = 20
 
@@ -56,14 +57,14 @@ class ChangeSets:
     ) -> StackUpdate:
         """Say what an update would do to a stack that is there; no change set is left of it, however it ends.
 
-        Puts the template into the artifact bucket, once for each content. Raises StackError where CloudFormation
-        cannot make the change set.
+        Puts the template into the artifact bucket, once for each content. Raises DeployError where CloudFormation
+        cannot make the change set, BusyError where somebody else changes the stack.
         """
         tried = f"planning the stack {stack} in account {self.account}"
         key = plan_template_key(self.account, canonical.sha256(template))
         self.store.put_once(key, template)
         where: Where = {"StackName": stack, "ChangeSetName": f"lockstep-plan-{uuid.uuid4().hex}"}
-        with answers(tried), self._taken_away(where):
+        with answers(tried), planned.alone(tried), _wrong(tried), self._taken_away(where):
             self._cloudformation.create_change_set(
                 **where,
                 ChangeSetType="UPDATE",
@@ -106,3 +107,16 @@ class ChangeSets:
                 time.sleep(self.poll)
             else:
                 return
+
+
+@contextmanager
+def _wrong(tried: str) -> Iterator[None]:
+    """Raise DeployError, as the deployment itself would, where the template or what it is given is wrong."""
+    try:
+        yield
+    except StackError as error:
+        raise DeployError(error.tried, error.answer, error.cure) from error
+    except ClientError as error:
+        if code_of(error) not in _WRONG or any(text in str(error) for text in planned.TAKEN):
+            raise
+        raise DeployError(tried, str(error), "mend the template, then repeat") from error

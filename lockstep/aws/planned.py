@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, NotRequired, TypedDict
 
+from botocore.exceptions import ClientError
+
+from lockstep.aws.session import code_of
 from lockstep.errors import BusyError, StackError
 from lockstep.model import ResourceChange
 
@@ -17,6 +21,9 @@ if TYPE_CHECKING:
         ResourceChangeTypeDef,
     )
 
+# What the second of two runs is told, whose change set the first has made void, or made before it.
+_LATE = ("InvalidChangeSetStatus", "ChangeSetNotFound")
+TAKEN = ("can not be updated", "already exists")
 _EMPTY = ("didn't contain changes", "No updates are to be performed")
 _ACTIONS = {"Add": "add", "Modify": "modify", "Remove": "remove"}
 _REPLACING = {"True": "replace", "Conditional": "may_replace"}
@@ -29,6 +36,17 @@ class Where(TypedDict):
 
     ChangeSetName: str
     StackName: NotRequired[str]
+
+
+@contextmanager
+def alone(tried: str) -> Iterator[None]:
+    """Raise BusyError where CloudFormation says that somebody else changes the stack."""
+    try:
+        yield
+    except ClientError as error:
+        if code_of(error).startswith(_LATE) or any(text in str(error) for text in TAKEN):
+            raise BusyError(tried, str(error), "try again when the other run is done") from error
+        raise
 
 
 def looks(poll: float) -> Iterator[int]:

@@ -5,18 +5,17 @@ A run that was interrupted is taken up again: what is under way is waited for, w
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from botocore.exceptions import ClientError, WaiterError
+from botocore.exceptions import WaiterError
 
 from lockstep import canonical, intrinsics
 from lockstep import template as templates
 from lockstep.aws import planned
 from lockstep.aws.cloudformation import Stacks
-from lockstep.aws.session import answers, code_of
+from lockstep.aws.session import answers
 from lockstep.errors import BusyError, DeployError, LockstepError, StackError
 from lockstep.intrinsics import Stack
 from lockstep.model import Change, ResourceChange, StackName, StackPreview
@@ -36,9 +35,6 @@ STUCK = {
     "UPDATE_FAILED": _ROLL_BACK,
     "UPDATE_ROLLBACK_FAILED": _CONTINUE,
 }
-# What the second of two runs is told, whose change set the first has made void, or made before it.
-_LATE = ("InvalidChangeSetStatus", "ChangeSetNotFound")
-_TAKEN = ("can not be updated", "already exists")
 _Waiter = Literal["stack_create_complete", "stack_update_complete", "stack_delete_complete"]
 
 
@@ -94,7 +90,7 @@ class AccountStacks(Stacks):
         if not {*differences} - {"protection"}:
             return unchanged
         name = "lockstep-" + canonical.hash_of([wanted.template, dict(wanted.parameters), dict(wanted.tags)])[:32]
-        with answers(tried), _alone(tried):
+        with answers(tried), planned.alone(tried):
             self.cloudformation.delete_change_set(StackName=stack, ChangeSetName=name)
             change_set = self._change_set(stack, name, wanted, "UPDATE")["Id"]
             changes = self._changes(change_set, tried)
@@ -114,7 +110,7 @@ class AccountStacks(Stacks):
         if shown.change is Change.CREATE:
             self._create(stack, wanted, tried)
         elif shown.change_set:
-            with answers(tried), _alone(tried):
+            with answers(tried), planned.alone(tried):
                 self.cloudformation.execute_change_set(ChangeSetName=shown.change_set)
             self._wait(stack, "stack_update_complete", tried)
         if shown.protection is not None:
@@ -144,7 +140,7 @@ class AccountStacks(Stacks):
             raise BusyError(tried, "somebody else made it meanwhile", "repeat")
         if before is not None:
             self.delete(stack)
-        with answers(tried), _alone(tried):
+        with answers(tried), planned.alone(tried):
             made = self._change_set(stack, "lockstep-create", wanted, "CREATE")
             try:
                 self._changes(made["Id"], tried)
@@ -243,13 +239,3 @@ class AccountStacks(Stacks):
                     if status in began:
                         break
         return failed or "CloudFormation gave no reason"
-
-
-@contextmanager
-def _alone(tried: str) -> Iterator[None]:
-    try:
-        yield
-    except ClientError as error:
-        if code_of(error).startswith(_LATE) or any(text in str(error) for text in _TAKEN):
-            raise BusyError(tried, str(error), "try again when the other run is done") from error
-        raise

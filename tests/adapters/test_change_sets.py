@@ -15,7 +15,7 @@ from lockstep import canonical
 from lockstep.aws.change_sets import ChangeSets
 from lockstep.aws.s3 import Bucket
 from lockstep.aws.session import Session
-from lockstep.errors import LockstepError, StackError, UnavailableError
+from lockstep.errors import BusyError, DeployError, LockstepError, UnavailableError
 from lockstep.model import AccountId, ResourceChange, StackName
 from lockstep.ports import StackUpdate
 from tests.adapters.stubs import StubbedSession, a_session, stubbed
@@ -144,10 +144,10 @@ def test_a_change_set_that_fails(given: Given) -> None:
     given.told("FAILED", reason="Template error: no such parameter")
     given.taken_away()
 
-    with pytest.raises(StackError) as raised:
+    with pytest.raises(DeployError) as raised:
         given.preview()
 
-    assert (raised.value.answer, raised.value.exit_code) == ("Template error: no such parameter", 7)
+    assert (raised.value.answer, raised.value.exit_code) == ("Template error: no such parameter", 6)
 
 
 def test_a_change_set_that_is_refused(given: Given) -> None:
@@ -156,6 +156,24 @@ def test_a_change_set_that_is_refused(given: Given) -> None:
     given.stub.add_client_error("delete_change_set", "AccessDenied", "no", 403, expected_params=WHERE)
 
     with pytest.raises(UnavailableError, match="planning the stack shop-test-hello in account 222222222222"):
+        given.preview()
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "expected"),
+    [
+        ("ValidationError", "Template format error", DeployError),
+        ("InsufficientCapabilitiesException", "Requires capabilities : [CAPABILITY_NAMED_IAM]", DeployError),
+        ("ValidationError", "Stack is in UPDATE_IN_PROGRESS state and can not be updated.", BusyError),
+        ("Throttling", "slow down", UnavailableError),
+    ],
+)
+def test_why_it_is_refused(given: Given, code: str, message: str, expected: type[LockstepError]) -> None:
+    """A wrong template ends as its deployment would; that somebody else changes the stack is told as such."""
+    given.stub.add_client_error("create_change_set", code, message, 400, expected_params=ASKED)
+    given.taken_away()
+
+    with pytest.raises(expected, match="planning the stack shop-test-hello"):
         given.preview()
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from lockstep.errors import StackError
+from lockstep.errors import DeployError
 from lockstep.model import ResourceChange, StackName
 from lockstep.ports import StackUpdate
 from lockstep.testing import SETTINGS
@@ -155,12 +155,12 @@ def test_a_secret(terminal: Terminal) -> None:
 def test_a_plan_that_cloudformation_refuses(terminal: Terminal) -> None:
     """Where CloudFormation cannot plan the update, the deployment ends with its reason and changes nothing."""
     deployed(terminal)
-    terminal.world.fails["change set"] = StackError("planning the stack", "Template error", "mend the template")
+    terminal.world.fails["change set"] = DeployError("planning the stack", "Template error", "mend the template")
     before = terminal.environments()
 
     seen = terminal.invoke("deploy", "--env", "test")
 
-    assert (seen.code, terminal.environments()) == (7, before)
+    assert (seen.code, terminal.environments()) == (6, before)
     assert "Template error" in seen.err
 
 

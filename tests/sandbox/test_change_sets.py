@@ -25,7 +25,8 @@ TRUSTED = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, 
 
 def template(log: str, level: str, *actions: str, **more: object) -> bytes:
     """Return a template with a log, and a role that may do something."""
-    document = {"Version": "2012-10-17", "Statement": [allow([*actions], {"Fn::GetAtt": ["Log", "Arn"]})]}
+    statement = allow([*actions]) | {"Resource": {"Fn::GetAtt": ["Log", "Arn"]}}
+    document = {"Version": "2012-10-17", "Statement": [statement]}
     properties = {
         "AssumeRolePolicyDocument": {"Version": "2012-10-17", "Statement": [TRUSTED]},
         "PermissionsBoundary": BOUNDARY,
