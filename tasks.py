@@ -18,6 +18,7 @@ SERVICE = "only this service; may be given more than once"
 # Optional to Invoke, required by us: Invoke takes whatever comes next, even --help, for what it requires itself.
 ENV = "the environment's name"
 FORCE = "pass the gates that refuse the release, where the environment's settings allow it; it is recorded"
+ALLOW_REPLACE = "replace or remove what holds data, where a protected environment would refuse it"
 WAIT = "wait while somebody else deploys there, instead of ending with 8"
 
 
@@ -105,6 +106,7 @@ def release(c: Context, profile: str | None = None, json: bool = False) -> None:
         "service": SERVICE,
         "dry-run": "show what `invoke plan` shows and change nothing in the environment",
         "force": FORCE,
+        "allow-replace": ALLOW_REPLACE,
         "wait": WAIT,
         "profile": PROFILE,
         "json": JSON,
@@ -117,6 +119,7 @@ def deploy(
     release: str | None = None,
     dry_run: bool = False,
     force: bool = False,
+    allow_replace: bool = False,
     wait: bool = False,
     profile: str | None = None,
     json: bool = False,
@@ -127,7 +130,7 @@ def deploy(
     """
     from lockstep import deploying
 
-    wish = deploying.Wish(service, force, wait, dry_run)
+    wish = deploying.Wish(service, force, wait, dry_run, allow_replace)
     _end(deploying.deploy(_open(c, json, profile), env, release, wish))
 
 
@@ -166,6 +169,7 @@ def plan(
         "service": SERVICE,
         "dry-run": "show the plan and change nothing in the environment",
         "force": FORCE,
+        "allow-replace": ALLOW_REPLACE,
         "wait": WAIT,
         "profile": PROFILE,
         "json": JSON,
@@ -178,6 +182,7 @@ def promote(
     from_: str | None = None,
     dry_run: bool = False,
     force: bool = False,
+    allow_replace: bool = False,
     wait: bool = False,
     profile: str | None = None,
     json: bool = False,
@@ -188,7 +193,7 @@ def promote(
     """
     from lockstep import deploying
 
-    wish = deploying.Wish(service, force, wait, dry_run)
+    wish = deploying.Wish(service, force, wait, dry_run, allow_replace)
     _end(deploying.promote(_open(c, json, profile), to, from_, wish))
 
 
@@ -200,6 +205,7 @@ def promote(
         "service": SERVICE,
         "dry-run": "show the plan and change nothing in the environment",
         "force": FORCE,
+        "allow-replace": ALLOW_REPLACE,
         "wait": WAIT,
         "profile": PROFILE,
         "json": JSON,
@@ -212,6 +218,7 @@ def rollback(
     to: str | None = None,
     dry_run: bool = False,
     force: bool = False,
+    allow_replace: bool = False,
     wait: bool = False,
     profile: str | None = None,
     json: bool = False,
@@ -222,7 +229,7 @@ def rollback(
     """
     from lockstep import deploying
 
-    wish = deploying.Wish(service, force, wait, dry_run)
+    wish = deploying.Wish(service, force, wait, dry_run, allow_replace)
     _end(deploying.roll_back(_open(c, json, profile), env, to, wish))
 
 

@@ -20,6 +20,8 @@ from lockstep import (
     making,
     permissions,
     plan,
+    preview,
+    preview_report,
     report,
     scans,
     signing,
@@ -42,6 +44,7 @@ from lockstep.model import (
     ServiceBuild,
 )
 from lockstep.ports import Releases, Target, Wiring
+from lockstep.preview_report import StackPlan
 from lockstep.usecase import environment_of, say_which, target_of, use_case
 
 _RELEASED = {True: "Released.", False: "Nothing was released. To release it without a question: --yes"}
@@ -49,12 +52,16 @@ _RELEASED = {True: "Released.", False: "Nothing was released. To release it with
 
 @dataclass(frozen=True)
 class Wish:
-    """How a deployment was asked for. `services` are those that it is about, all of the release where none is named."""
+    """How a deployment was asked for. `services` are those that it is about, all of the release where none is named.
+
+    With `allow_replace` what holds data may go from a protected environment.
+    """
 
     services: Collection[str] = ()
     force: bool = False
     wait: bool = False
     dry_run: bool = False
+    allow_replace: bool = False
 
 
 @dataclass(frozen=True)
@@ -225,11 +232,12 @@ def _carry_out(wiring: Wiring, order: _Order) -> int:
         steps = _plan(wiring, order, running)
         forced, refusal = _pass_gates(wiring, order, steps)
         _check_rights(wiring, order, steps)
+        previews, lost = _preview(wiring, order, steps, running)
         if wish.dry_run:
             words = (f"Dry run: nothing was changed in {environment.name}.",)
-            wiring.console.result(words, report.plan_document(steps, target_of(wiring)))
-            if refusal:
-                raise refusal
+            wiring.console.result(words, _plan_document(wiring, steps, previews))
+            if refused := refusal or lost:
+                raise refused
             return 0
         outcomes = [_run(wiring, order, steps, running, fence, forced)]
         if outcomes[0].is_disproven and environment.rollback_on_failed_smoke:
@@ -302,6 +310,28 @@ def _check_rights(wiring: Wiring, order: _Order, steps: Plan) -> None:
     """See that the execution role may do what the plan takes, before anything is changed."""
     store, policies, names = order.releases.store, order.target.policies, wiring.settings().names
     permissions.check(steps, store, policies, wiring.knowledge(), names, wiring.console.say)
+
+
+def _preview(
+    wiring: Wiring, order: _Order, steps: Plan, running: tuple[RunningService, ...]
+) -> tuple[tuple[StackPlan, ...], GateError | None]:
+    """Find out what the plan does to each stack, and show it. A dry run gets the refusal of what holds data too."""
+    say = wiring.console.say
+    previews = preview.of_plan(steps, running, order.releases.store, order.target, say)
+    for line in preview_report.lines(previews):
+        say(line)
+    try:
+        preview.check(previews, order.environment, allow_replace=order.wish.allow_replace)
+    except GateError as error:
+        if not order.wish.dry_run:
+            raise
+        return previews, error
+    return previews, None
+
+
+def _plan_document(wiring: Wiring, steps: Plan, previews: tuple[StackPlan, ...]) -> dict[str, object]:
+    services = [step.service for step in steps.deployments]
+    return report.plan_document(steps, target_of(wiring), preview_report.documents(services, previews))
 
 
 def _run(

@@ -11,6 +11,7 @@ import base64
 import json
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -50,7 +51,7 @@ _SMALL = frozenset({"AWS::ECR::Repository", "AWS::S3::Bucket"})
 # Types whose generated names have no stack's before the logical id, as stacks show that were made with them.
 _WITHOUT_STACK = frozenset({"AWS::StepFunctions::StateMachine"})
 # A parameter of such a type holds the name of a value, which is looked up when the stack is made.
-_LOOKED_UP = "AWS::SSM::Parameter::Value"
+LOOKED_UP = "AWS::SSM::Parameter::Value"
 # What a template that CloudFormation refuses can end in, here where nothing is refused.
 _BROKEN = (IndexError, KeyError, RecursionError, TypeError, ValueError)
 
@@ -80,6 +81,28 @@ def resources(template: Mapping[str, Any], stack: Stack) -> dict[str, dict[str, 
     return {n: {**body, "Properties": {}} if body.get("Properties") == UNKNOWN else body for n, body in made.items()}
 
 
+def conditions(template: Mapping[str, Any], stack: Stack) -> dict[str, bool]:
+    """Return which of the template's conditions hold; those that cannot be told are left out."""
+    resolver, found = _Resolver(template, stack), dict[str, bool]()
+    for name, condition in (template.get("Conditions") or {}).items():
+        with suppress(*_BROKEN):
+            found[name] = resolver.holds(condition)
+    return found
+
+
+def pseudo_parameters(stack: Stack) -> dict[str, str]:
+    """Return the values that AWS gives every template; a stack's own id has a part that nobody can tell."""
+    partition = partition_of(stack.region)
+    return {
+        "AWS::AccountId": stack.account,
+        "AWS::Partition": partition,
+        "AWS::Region": stack.region,
+        "AWS::StackName": stack.name,
+        "AWS::StackId": f"arn:{partition}:cloudformation:{stack.region}:{stack.account}:stack/{stack.name}/{UNKNOWN}",
+        "AWS::URLSuffix": "amazonaws.com.cn" if partition == "aws-cn" else "amazonaws.com",
+    }
+
+
 def split_lists(template: Mapping[str, Any], parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Return parameters as Ref gives them: the value of a list parameter as the list that its text stands for.
 
@@ -87,7 +110,7 @@ def split_lists(template: Mapping[str, Any], parameters: Mapping[str, Any]) -> d
     """
     declared = template.get("Parameters") or {}
     kinds = {name: str((declared.get(name) or {}).get("Type")) for name in parameters}
-    values = {name: UNKNOWN if kinds[name].startswith(_LOOKED_UP) else text for name, text in parameters.items()}
+    values = {name: UNKNOWN if kinds[name].startswith(LOOKED_UP) else text for name, text in parameters.items()}
     return {
         name: [item.strip() for item in str(value).split(",")] if "List" in kinds[name] else value
         for name, value in values.items()
@@ -125,17 +148,7 @@ class _Resolver:
         self.resources = {n: body for n, body in bodies.items() if isinstance(body, Mapping) and "Type" in body}
         declared = template.get("Parameters") or {}
         defaults = {name: body["Default"] for name, body in declared.items() if "Default" in (body or {})}
-        partition = partition_of(stack.region)
-        here = f"arn:{partition}:cloudformation:{stack.region}:{stack.account}"
-        pseudo = {
-            "AWS::AccountId": stack.account,
-            "AWS::NoValue": _NOTHING,
-            "AWS::Partition": partition,
-            "AWS::Region": stack.region,
-            "AWS::StackName": stack.name,
-            "AWS::StackId": f"{here}:stack/{stack.name}/{UNKNOWN}",
-            "AWS::URLSuffix": "amazonaws.com.cn" if partition == "aws-cn" else "amazonaws.com",
-        }
+        pseudo = {**pseudo_parameters(stack), "AWS::NoValue": _NOTHING}
         self.values: Mapping[str, Any] = {**split_lists(template, defaults), **stack.parameters, **pseudo}
         self.functions: dict[str, Callable[[Any], Any]] = {
             "Ref": self._ref,

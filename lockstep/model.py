@@ -185,6 +185,7 @@ class ScanException:
 class Environment:
     """A target account, in promotion order. With `protect`, what is deployed there is kept from being deleted.
 
+    Then no deployment replaces or removes what holds data there, unless it is told to.
     `scan_threshold` is the worst finding of an image scan that may be deployed there; with None no scan is read.
     """
 

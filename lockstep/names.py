@@ -230,6 +230,11 @@ def template_key(sha256: Sha256) -> str:
     return f"{TEMPLATES_PREFIX}/{sha256}.json"
 
 
+def plan_template_key(account: AccountId, sha256: Sha256) -> str:
+    """Where a template is kept, by its content, that a change set was made from to see what it would change."""
+    return f"{Names.environment_prefix(account)}/templates/{sha256}.json"
+
+
 def smoke_key(sha256: Sha256) -> str:
     """Where a smoke file is kept, by its content."""
     return f"{SMOKE_PREFIX}/{sha256}.json"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from lockstep import policy
 from lockstep.model import (
@@ -16,6 +16,7 @@ from lockstep.model import (
     Digest,
     ImageFunction,
     ImageRef,
+    ResourceChange,
     Scan,
     ScanException,
     Service,
@@ -207,6 +208,24 @@ class Stacks(Protocol):
         """Keep a stack from being deleted, or no more."""
 
 
+@dataclass(frozen=True)
+class StackUpdate:
+    """What an update would do to a stack; `before` and `after` are its templates as CloudFormation processed them."""
+
+    resources: tuple[ResourceChange, ...] = ()
+    before: Mapping[str, Any] = field(default_factory=dict)
+    after: Mapping[str, Any] = field(default_factory=dict)
+
+
+class ChangeSets(Protocol):
+    """What updates would do in one account, as CloudFormation says beforehand."""
+
+    def preview(
+        self, stack: StackName, template: bytes, parameters: Mapping[str, str], tags: Mapping[str, str]
+    ) -> StackUpdate:
+        """Say what an update would do to a stack that is there, and leave it as it is; raises DeployError."""
+
+
 class Policies(Protocol):
     """IAM in one account: what its roles may do."""
 
@@ -265,6 +284,7 @@ class Target:
     functions: Functions
     sam: Sam
     policies: Policies
+    change_sets: ChangeSets
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from lockstep.errors import DeployError, LockstepError
 from lockstep.model import (
@@ -63,15 +63,15 @@ def plan_lines(plan: Plan) -> Lines:
     return (head, *(f"  {step(one)}" for one in plan.steps))
 
 
-def plan_document(plan: Plan, target: str) -> dict[str, object]:
-    """Return a plan as JSON: what a dry run would do."""
+def plan_document(plan: Plan, target: str, previews: Mapping[str, Mapping[str, object]]) -> dict[str, object]:
+    """Return a plan as JSON: what a dry run would do. `previews` say by service what becomes of its stack."""
     return {
         "target": target,
         "environment": plan.environment.name,
         "release": plan.release,
         "dry_run": True,
         "services": [
-            {"name": one.service, "change": one.change.value, "reason": one.reason}
+            {"name": one.service, "change": one.change.value, "reason": one.reason, **previews[one.service]}
             for one in plan.steps
             if isinstance(one, DeployStack)
         ],

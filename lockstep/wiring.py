@@ -248,6 +248,7 @@ class RealWiring:
         return self._target(self._callers.status_role(environment, through or environment), environment)
 
     def _target(self, opened: Caller, environment: str) -> ports.Target:
+        from lockstep.aws.change_sets import ChangeSets
         from lockstep.aws.cloudformation import Stacks
         from lockstep.aws.iam import Policies
         from lockstep.aws.lambda_ import Functions
@@ -256,9 +257,11 @@ class RealWiring:
 
         settings, (session, caller) = self.settings(), opened
         account = settings.environment(environment).value.account
+        role = settings.names.execution_role(environment, account)
+        store = Bucket(session, settings.names.bucket, settings.names.tooling)
         return ports.Target(
             caller=caller,
-            store=Bucket(session, settings.names.bucket, settings.names.tooling),
+            store=store,
             stacks=Stacks(session, account),
             functions=Functions(session, account),
             policies=Policies(session, account),
@@ -267,9 +270,10 @@ class RealWiring:
                 region=settings.region,
                 bucket=settings.names.bucket,
                 prefix=settings.names.environment_prefix(account),
-                role=settings.names.execution_role(environment, account),
+                role=role,
                 account=account,
             ),
+            change_sets=ChangeSets(session, account, role, store, self._poll),
         )
 
     def admin(self, account: AccountId) -> Administrator:

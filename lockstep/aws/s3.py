@@ -74,6 +74,10 @@ class Bucket:
             return True
         raise UnavailableError(tried, "ConditionalRequestConflict: somebody else is writing it", "try again")
 
+    def url(self, key: str) -> str:
+        """Return where CloudFormation finds a key: the bucket in the path, as `sam deploy` gives it."""
+        return f"{self._s3.meta.endpoint_url}/{self.name}/{key}"
+
     def keys(self, prefix: str) -> tuple[str, ...]:
         """Return the keys that begin with `prefix`, in order."""
         return tuple(item["Key"] for item in self._list(prefix))

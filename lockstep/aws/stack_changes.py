@@ -5,30 +5,24 @@ A run that was interrupted is taken up again: what is under way is waited for, w
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from botocore.exceptions import ClientError, WaiterError
+from botocore.exceptions import WaiterError
 
 from lockstep import canonical, intrinsics
 from lockstep import template as templates
+from lockstep.aws import planned
 from lockstep.aws.cloudformation import Stacks
-from lockstep.aws.session import answers, code_of
+from lockstep.aws.session import answers
 from lockstep.errors import BusyError, DeployError, LockstepError, StackError
 from lockstep.intrinsics import Stack
 from lockstep.model import Change, ResourceChange, StackName, StackPreview
 from lockstep.ports import Say, StackContent, StackState
 
 if TYPE_CHECKING:
-    from mypy_boto3_cloudformation.type_defs import (
-        ChangeTypeDef,
-        CreateChangeSetOutputTypeDef,
-        DescribeChangeSetOutputTypeDef,
-        ResourceChangeTypeDef,
-    )
+    from mypy_boto3_cloudformation.type_defs import CreateChangeSetOutputTypeDef
 
 # States from which no change set leads on, and what does.
 _DELETE = "delete the stack, then repeat"
@@ -41,13 +35,7 @@ STUCK = {
     "UPDATE_FAILED": _ROLL_BACK,
     "UPDATE_ROLLBACK_FAILED": _CONTINUE,
 }
-# What the second of two runs is told, whose change set the first has made void, or made before it.
-_LATE = ("InvalidChangeSetStatus", "ChangeSetNotFound")
-_TAKEN = ("can not be updated", "already exists")
 _Waiter = Literal["stack_create_complete", "stack_update_complete", "stack_delete_complete"]
-_EMPTY = ("didn't contain changes", "No updates are to be performed")
-_ACTIONS = {"Add": "add", "Modify": "modify", "Remove": "remove"}
-_REPLACING = {"True": "replace", "Conditional": "may_replace"}
 
 
 @dataclass(frozen=True)
@@ -60,14 +48,7 @@ class AccountStacks(Stacks):
     @property
     def _most(self) -> int:
         """How often is looked at what does not end: for an hour."""
-        return int(3600 / self.poll)
-
-    def _looks(self) -> Iterator[int]:
-        """Number the looks at something, with a pause between two."""
-        for number in range(self._most):
-            if number:
-                time.sleep(self.poll)
-            yield number
+        return int(planned.LONGEST / self.poll)
 
     def names(self) -> tuple[StackName, ...]:
         """Return the name of every stack that is there."""
@@ -109,7 +90,7 @@ class AccountStacks(Stacks):
         if not {*differences} - {"protection"}:
             return unchanged
         name = "lockstep-" + canonical.hash_of([wanted.template, dict(wanted.parameters), dict(wanted.tags)])[:32]
-        with answers(tried), _alone(tried):
+        with answers(tried), planned.alone(tried):
             self.cloudformation.delete_change_set(StackName=stack, ChangeSetName=name)
             change_set = self._change_set(stack, name, wanted, "UPDATE")["Id"]
             changes = self._changes(change_set, tried)
@@ -129,7 +110,7 @@ class AccountStacks(Stacks):
         if shown.change is Change.CREATE:
             self._create(stack, wanted, tried)
         elif shown.change_set:
-            with answers(tried), _alone(tried):
+            with answers(tried), planned.alone(tried):
                 self.cloudformation.execute_change_set(ChangeSetName=shown.change_set)
             self._wait(stack, "stack_update_complete", tried)
         if shown.protection is not None:
@@ -159,7 +140,7 @@ class AccountStacks(Stacks):
             raise BusyError(tried, "somebody else made it meanwhile", "repeat")
         if before is not None:
             self.delete(stack)
-        with answers(tried), _alone(tried):
+        with answers(tried), planned.alone(tried):
             made = self._change_set(stack, "lockstep-create", wanted, "CREATE")
             try:
                 self._changes(made["Id"], tried)
@@ -195,30 +176,19 @@ class AccountStacks(Stacks):
 
     def _changes(self, change_set: str, tried: str) -> tuple[ResourceChange, ...] | None:
         """Wait for a change set and return what it changes; None, and it is gone, where it changes nothing."""
-        status = ""
-        for _ in self._looks():
-            answer = self.cloudformation.describe_change_set(ChangeSetName=change_set)
-            status = answer["Status"]
-            if status == "CREATE_COMPLETE":
-                return tuple(_change(one["ResourceChange"]) for one in self._pages(answer))
-            if status == "FAILED":
-                reason = answer.get("StatusReason", "")
-                self.cloudformation.delete_change_set(ChangeSetName=change_set)
-                if any(text in reason for text in _EMPTY):
-                    return None
-                raise StackError(tried, reason, "mend the template, then repeat")
-        raise BusyError(tried, f"after an hour its change set is still {status}", "wait, then repeat")
-
-    def _pages(self, answer: DescribeChangeSetOutputTypeDef) -> Iterator[ChangeTypeDef]:
-        yield from answer["Changes"]
-        while token := answer.get("NextToken"):
-            answer = self.cloudformation.describe_change_set(ChangeSetName=answer["ChangeSetId"], NextToken=token)
-            yield from answer["Changes"]
+        try:
+            found = planned.changes(self.cloudformation, {"ChangeSetName": change_set}, self.poll, tried)
+        except StackError:
+            self.cloudformation.delete_change_set(ChangeSetName=change_set)
+            raise
+        if found is None:
+            self.cloudformation.delete_change_set(ChangeSetName=change_set)
+        return found
 
     def _at_rest(self, stack: StackName, tried: str) -> StackState | None:
         """Wait until nothing changes a stack, and return it; raises BusyError where that does not end."""
         status = ""
-        for number in self._looks():
+        for number in planned.looks(self.poll):
             state = self.describe(stack)
             if state is None or state.is_hollow or not state.status.endswith("_IN_PROGRESS"):
                 return state
@@ -269,24 +239,3 @@ class AccountStacks(Stacks):
                     if status in began:
                         break
         return failed or "CloudFormation gave no reason"
-
-
-def _change(told: ResourceChangeTypeDef) -> ResourceChange:
-    """Return one change as people are shown it; of what AWS is not sure, such as Dynamic, it may be a replacement."""
-    action = _ACTIONS.get(told["Action"], "may_replace")
-    if action == "modify":
-        action = _REPLACING.get(told.get("Replacement", ""), action)
-    targets = (detail.get("Target", {}) for detail in told.get("Details", []))
-    names = (target.get("Name") or target.get("Attribute", "") for target in targets)
-    properties = tuple(dict.fromkeys(name for name in names if name))
-    return ResourceChange(action, told["LogicalResourceId"], told["ResourceType"], properties)
-
-
-@contextmanager
-def _alone(tried: str) -> Iterator[None]:
-    try:
-        yield
-    except ClientError as error:
-        if code_of(error).startswith(_LATE) or any(text in str(error) for text in _TAKEN):
-            raise BusyError(tried, str(error), "try again when the other run is done") from error
-        raise

@@ -32,6 +32,7 @@ from lockstep.testing.builders import (
     what_runs,
 )
 from lockstep.testing.fakes import (
+    FakeChangeSets,
     FakeClock,
     FakeConsole,
     FakeFunctions,
@@ -55,6 +56,7 @@ __all__ = [
     "FakeAccountStacks",
     "FakeArchive",
     "FakeBuckets",
+    "FakeChangeSets",
     "FakeClock",
     "FakeConsole",
     "FakeFunctions",

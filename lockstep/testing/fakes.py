@@ -25,7 +25,7 @@ from lockstep.model import (
     Sha256,
     StackName,
 )
-from lockstep.ports import Say, StackContent, StackState
+from lockstep.ports import Say, StackContent, StackState, StackUpdate
 from lockstep.testing.builders import a_digest
 
 
@@ -115,6 +115,8 @@ class World:
     scans: dict[str, list[Scan]] = field(default_factory=dict)
     # When a file was written or a digest was pushed; three days before FakeClock's time where it says nothing.
     dates: dict[str, str] = field(default_factory=dict)
+    # What a change set says of a stack, by default that no resource of it would change.
+    updates: dict[StackName, StackUpdate] = field(default_factory=dict)
     sandbox_runs: bool = False
     calls: list[str] = field(default_factory=list)
     fails: dict[str, BaseException] = field(default_factory=dict)
@@ -304,6 +306,22 @@ class FakeStacks:
 
 
 @dataclass
+class FakeChangeSets:
+    """What updates would do in one account: what the world says."""
+
+    world: World
+
+    def preview(
+        self, stack: StackName, template: bytes, parameters: Mapping[str, str], tags: Mapping[str, str]
+    ) -> StackUpdate:
+        """What the world holds for a stack, or the error that it holds for all."""
+        del template, parameters, tags
+        if "change set" in self.world.fails:
+            raise self.world.fails["change set"]
+        return self.world.updates.get(stack, StackUpdate())
+
+
+@dataclass
 class FakeFunctions:
     """The functions of one account, by physical id."""
 
@@ -357,7 +375,8 @@ class FakeSam:
         before = self.world.stacks.get((self.account, step.stack))
         status = "UPDATE_COMPLETE" if before else "CREATE_COMPLETE"
         functions = tuple(name for name, _ in step.build.images)
-        state = StackState(status, dict(step.tags), physical, functions, dict(step.parameters), changed=DEPLOYED)
+        given = dict(step.parameters)
+        state = StackState(status, dict(step.tags), physical, functions, given, given, changed=DEPLOYED)
         # An update leaves a stack as protected as it was.
         self.world.stacks[self.account, step.stack] = replace(state, protected=before is not None and before.protected)
         say(f"  {status} {step.stack}")

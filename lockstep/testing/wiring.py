@@ -20,6 +20,7 @@ from lockstep.schemas import Schemas
 from lockstep.testing.accounts import FakeIdentity, FakeKeys, FakePolicies, administrator
 from lockstep.testing.builders import SETTINGS, TOOLING, a_commit, a_service, some_settings
 from lockstep.testing.fakes import (
+    FakeChangeSets,
     FakeClock,
     FakeConsole,
     FakeFunctions,
@@ -121,6 +122,7 @@ class FakeWiring:
             functions=FakeFunctions(self.world),
             sam=FakeSam(self.world, account),
             policies=FakePolicies(self.world, account),
+            change_sets=FakeChangeSets(self.world),
         )
 
     def admin(self, account: AccountId) -> Administrator:

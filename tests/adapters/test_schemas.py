@@ -96,6 +96,8 @@ def test_cfn_lint_without_its_data(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     (tmp_path / "cfnlint").mkdir()
     (tmp_path / "cfnlint" / "__init__.py").touch()
     monkeypatch.syspath_prepend(tmp_path)
+    # Whatever ran before may have imported the real one.
+    monkeypatch.delitem(sys.modules, "cfnlint", raising=False)
 
     with pytest.raises(ConfigError) as caught:
         schemas.installed()

@@ -15,7 +15,8 @@ import tasks
 from lockstep import canonical, ports
 from lockstep.console import Console
 from lockstep.errors import IdentityError
-from lockstep.testing import SETTINGS, FakeIdentity, FakeWiring, World, a_commit, a_service
+from lockstep.names import image_tag
+from lockstep.testing import SETTINGS, FakeIdentity, FakeWiring, World, a_commit, a_digest, a_service
 
 if TYPE_CHECKING:
     import pytest
@@ -51,6 +52,18 @@ class Seen(NamedTuple):
 def text(*lines: str) -> str:
     """Return lines as they are printed."""
     return "".join(f"{line}\n" for line in lines)
+
+
+def made(environment: str, service: str = "hello") -> tuple[str, ...]:
+    """Return the lines that show what a service's first deployment makes."""
+    tag = image_tag(canonical.hash_of([service, "image"]))
+    digest = a_digest(f"registry/shop/{service}/hellofunction:{tag}")
+    return (
+        f"  create shop-{environment}-{service}:",
+        "    add      HelloFunction (AWS::Serverless::Function)",
+        f"    image    HelloFunction: none -> {digest[:19]} (commit c0ffee000000)",
+        f"    parameter Environment: none -> {environment}",
+    )
 
 
 def changed(service: Service, what: str = "a line of the handler") -> Service:

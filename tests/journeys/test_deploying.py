@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from lockstep.errors import IdentityError
 from lockstep.testing import SETTINGS, TEST, FakeSam
-from tests.journeys.terminal import Outside, changed, text
+from tests.journeys.terminal import Outside, changed, made, text
 
 if TYPE_CHECKING:
     from lockstep.model import DeployStack
@@ -34,6 +34,7 @@ def test_from_nothing_to_test(terminal: Terminal) -> None:
             "  be arn:aws:iam::222222222222:role/shop-deploy-test in account 222222222222",
             "  create    shop-test-hello: it is not there yet",
             "  smoke     shop-test-hello: greets",
+            *made("test"),
             "hello: create shop-test-hello in test (it is not there yet)",
             "  CREATE_COMPLETE shop-test-hello",
             "hello: smoke test 'greets'",
@@ -111,6 +112,7 @@ def test_the_same_digest_to_prod(terminal: Terminal) -> None:
             "  be arn:aws:iam::333333333333:role/shop-deploy-prod in account 333333333333",
             "  create    shop-prod-hello: it is not there yet",
             "  smoke     shop-prod-hello: greets",
+            *made("prod"),
             "hello: create shop-prod-hello in prod (it is not there yet)",
             "  CREATE_COMPLETE shop-prod-hello",
             "hello: smoke test 'greets'",
@@ -177,6 +179,7 @@ def test_a_dry_run(terminal: Terminal) -> None:
             "  be arn:aws:iam::222222222222:role/shop-deploy-test in account 222222222222",
             "  create    shop-test-hello: it is not there yet",
             "  smoke     shop-test-hello: greets",
+            *made("test"),
             "Dry run: nothing was changed in test.",
         ),
         "",
@@ -186,18 +189,39 @@ def test_a_dry_run(terminal: Terminal) -> None:
 
 
 def test_a_dry_run_as_json(terminal: Terminal) -> None:
-    """With --json a dry run is its plan: each service, what would be done to it and why."""
+    """With --json a dry run is its plan: each service, what would be done to it and why, and what that changes."""
     release = terminal.release()
 
     seen = terminal.invoke("deploy", "--env", "test", "--dry-run", "--json")
 
-    assert seen.document == {
-        "target": "aws",
-        "environment": "test",
-        "release": release,
-        "dry_run": True,
-        "services": [{"name": "hello", "change": "create", "reason": "it is not there yet"}],
+    document = seen.document
+    (service,) = document.pop("services")
+    tags = service.pop("tags")
+    assert document == {"target": "aws", "environment": "test", "release": release, "dry_run": True}
+    assert service == {
+        "name": "hello",
+        "change": "create",
+        "reason": "it is not there yet",
+        "resources": [
+            {
+                "action": "add",
+                "logical_id": "HelloFunction",
+                "type": "AWS::Serverless::Function",
+                "properties": [],
+                "gives_up_data": False,
+            }
+        ],
+        "images": [
+            {
+                "function": "HelloFunction",
+                "from": None,
+                "to": {"digest": next(iter(terminal.world.pushed.values())), "commit": terminal.commit.sha},
+            }
+        ],
+        "parameters": [{"name": "Environment", "from": None, "to": "test"}],
+        "iam": [],
     }
+    assert {"name": "lockstep:release", "from": None, "to": release} in tags
 
 
 def test_one_service_of_two(two: Terminal) -> None:

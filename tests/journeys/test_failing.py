@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from lockstep.errors import DeployError, IdentityError
 from lockstep.model import Digest
 from lockstep.testing import a_digest
-from tests.journeys.terminal import text
+from tests.journeys.terminal import made, text
 
 if TYPE_CHECKING:
     from tests.journeys.terminal import Terminal
@@ -40,6 +40,8 @@ def test_the_second_of_two_services_fails(two: Terminal) -> None:
             "  create    shop-test-orders: it is not there yet",
             "  smoke     shop-test-hello: greets",
             "  smoke     shop-test-orders: greets",
+            *made("test"),
+            *made("test", "orders"),
             "hello: create shop-test-hello in test (it is not there yet)",
             "  CREATE_COMPLETE shop-test-hello",
             "orders: create shop-test-orders in test (it is not there yet)",

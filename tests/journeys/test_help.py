@@ -102,6 +102,8 @@ def test_the_help_of_deploy(terminal: Terminal) -> None:
         "  Example: invoke deploy --env test",
         "",
         "Options:",
+        "  -a, --allow-replace           replace or remove what holds data, where a",
+        "                                protected environment would refuse it",
         "  -d, --dry-run                 show what `invoke plan` shows and change",
         "                                nothing in the environment",
         "  -e STRING, --env=STRING       the environment's name",

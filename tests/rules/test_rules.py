@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
 PURE = {
     "model", "names", "plan", "report", "account_report", "release", "template", "smoke", "canonical", "errors",
-    "grants", "history", "prune", "status_report", "intrinsics", "needs", "optional", "policy",
+    "grants", "history", "prune", "status_report", "intrinsics", "needs", "optional", "policy", "preview_report",
+    "stateful", "statements", "iam_changes",
 }  # fmt: skip
 IMPURE_MODULES = {
     "os", "sys", "io", "time", "datetime", "random", "secrets", "socket", "subprocess", "shutil", "tempfile",
@@ -23,12 +24,17 @@ ROOMS: dict[str, set[str]] = {
     "app": {"usecase", "report", "making", "ports"},
     "deploying": {
         "usecase", "catalog", "deployments", "execute", "gates", "history", "locks", "making", "permissions", "plan",
-        "report", "scans", "signing", "ports",
+        "preview", "preview_report", "report", "scans", "signing", "ports",
     },
     "looking": {
         "usecase", "catalog", "deployments", "execute", "history", "making", "plan", "report", "status_report", "ports",
     },
     "prune": {"history"},
+    "preview": {"ports", "making", "transform", "template", "intrinsics", "preview_report", "stateful", "iam_changes"},
+    "preview_report": {"report", "stateful", "iam_changes"},
+    "iam_changes": {"statements", "policy", "intrinsics"},
+    "statements": {"policy", "intrinsics"},
+    "stateful": set(),
     "gates": {"history", "plan", "report", "ports"},
     "scans": {"ports", "scan_exceptions"},
     "scan_exceptions": set(),

@@ -11,7 +11,7 @@ from tests.templates.judge import almighty
 from tests.templates.sample import KEY, RESOURCE, Made, Project
 
 _BLOCKS = ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets")
-_OF_ENVIRONMENTS = (f"environments/{TEST}/deployments", f"environments/{TEST}/locks/hello")
+_OF_ENVIRONMENTS = tuple(f"environments/{TEST}/{what}" for what in ("deployments", "locks/hello", "templates"))
 _WRITE_ONCE = (BUILDS_PREFIX, PACKAGES_PREFIX, "releases", "signatures", "smoke", "templates", *_OF_ENVIRONMENTS)
 _NEW = {"s3:if-none-match": "*"}
 _A_YEAR = 365

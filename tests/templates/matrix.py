@@ -35,6 +35,7 @@ RELEASE, TEMPLATE, CODE = f"{BUCKET}/releases/r.json", f"{BUCKET}/templates/t.js
 OF_TEST, OF_PROD = f"{BUCKET}/environments/{TEST}/f", f"{BUCKET}/environments/{PROD}/f"
 RECORD_TEST, RECORD_PROD = (f"{BUCKET}/environments/{account}/deployments/1" for account in (TEST, PROD))
 RECORD = f"{BUCKET}/builds/hello/b.json"
+PLANNED = f"{BUCKET}/environments/{TEST}/templates/t.json"
 IMAGE = f"arn:aws:ecr:eu-west-1:{TOOLING}:repository/shop/hello/hellofunction"
 STACK_TEST = f"arn:aws:cloudformation:eu-west-1:{TEST}:stack/shop-test-hello/1"
 STACK_PROD = f"arn:aws:cloudformation:eu-west-1:{PROD}:stack/shop-prod-hello/1"
@@ -186,6 +187,8 @@ FILES = (
     may("deploy-test", "s3:PutObject", RECORD_TEST, "a deployment is recorded", NEW),
     may_not("deploy-test", "s3:PutObject", RECORD_TEST, "a record is replaced"),
     may_not("deploy-test", "s3:PutObject", RECORD_PROD, "prod's records", NEW),
+    may("deploy-test", "s3:PutObject", PLANNED, "a change set is made from it", NEW),
+    may_not("deploy-test", "s3:PutObject", PLANNED, "a template is replaced"),
     may_not("deployer-prod", "s3:GetObject", RECORD_TEST, "the status role of test reads there"),
     may("deploy-test", "kms:Decrypt", KEY, "through S3", BY_S3),
     may_not("deploy-test", "kms:Decrypt", KEY, "past S3"),
@@ -237,6 +240,10 @@ STACKS = (
     may_not("deploy-test", CHANGES, OURS_TEST, "the stack of its own rights", AS_TEST),
     may("deploy-test", "cloudformation:ExecuteChangeSet", STACK_TEST, "what was looked at is done"),
     may_not("deploy-test", "cloudformation:ExecuteChangeSet", OURS_TEST, "the stack of its own rights"),
+    may("deploy-test", "cloudformation:DeleteChangeSet", STACK_TEST, "what was only looked at goes"),
+    may_not("deploy-test", "cloudformation:DeleteChangeSet", OURS_TEST, "the stack of its own rights"),
+    may("deploy-test", "cloudformation:GetTemplate", STACK_TEST, "what its roles may is compared"),
+    may_not("deploy-test", "cloudformation:GetTemplate", STACK_PROD, "prod's stack"),
     may_not("deploy-test", "cloudformation:DeleteStack", STACK_TEST, "a deployment deletes nothing"),
     may_not("deploy-test", "cloudformation:CreateStack", STACK_TEST, "past a change set", AS_TEST),
     may_not("deploy-test", "cloudformation:UpdateTerminationProtection", STACK_TEST, "test is not protected"),

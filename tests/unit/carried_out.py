@@ -11,6 +11,7 @@ from lockstep.names import template_key
 from lockstep.ports import Releases, Target
 from lockstep.testing import (
     TEST,
+    FakeChangeSets,
     FakeClock,
     FakeFunctions,
     FakePolicies,
@@ -44,7 +45,8 @@ def target(world: World) -> Target:
     """Open the environment test, as the role that deploys there."""
     caller = f"arn:aws:sts::{TEST}:assumed-role/shop-deploy-test/x"
     functions, sam = FakeFunctions(world), FakeSam(world, TEST)
-    return Target(caller, FakeStore(world), FakeStacks(world, TEST), functions, sam, FakePolicies(world, TEST))
+    stacks, policies = FakeStacks(world, TEST), FakePolicies(world, TEST)
+    return Target(caller, FakeStore(world), stacks, functions, sam, policies, FakeChangeSets(world))
 
 
 def planned(world: World, release: Release, environment: Environment | None = None) -> Plan:

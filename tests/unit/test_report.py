@@ -46,13 +46,13 @@ def test_a_plan_in_words() -> None:
 
 
 def test_a_plan_for_programs() -> None:
-    """A plan's document says what a dry run would do to each service."""
-    assert report.plan_document(PLAN, "aws") == {
+    """A plan's document says what a dry run would do to each service, and what that would change."""
+    assert report.plan_document(PLAN, "aws", {"hello": {"resources": []}}) == {
         "target": "aws",
         "environment": "test",
         "release": RELEASE,
         "dry_run": True,
-        "services": [{"name": "hello", "change": "create", "reason": "it is not there yet"}],
+        "services": [{"name": "hello", "change": "create", "reason": "it is not there yet", "resources": []}],
     }
 
 

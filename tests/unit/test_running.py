@@ -12,6 +12,7 @@ from lockstep.model import Digest, ReleaseId, RunningService, Sha256, SmokeOutco
 from lockstep.ports import StackState, Target
 from lockstep.testing import (
     TEST,
+    FakeChangeSets,
     FakeFunctions,
     FakePolicies,
     FakeSam,
@@ -30,9 +31,8 @@ def target(world: World, stacks: FakeStacks | None = None) -> Target:
     """Open the environment test, as the role that deploys there."""
     caller = f"arn:aws:sts::{TEST}:assumed-role/shop-deploy-test/x"
     functions, sam = FakeFunctions(world), FakeSam(world, TEST)
-    return Target(
-        caller, FakeStore(world), stacks or FakeStacks(world, TEST), functions, sam, FakePolicies(world, TEST)
-    )
+    stacks, policies = stacks or FakeStacks(world, TEST), FakePolicies(world, TEST)
+    return Target(caller, FakeStore(world), stacks, functions, sam, policies, FakeChangeSets(world))
 
 
 def test_what_runs_where_nothing_is() -> None:
