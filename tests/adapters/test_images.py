@@ -272,3 +272,39 @@ def test_the_sandbox_takes_the_stand_in(engine: fake_engine.Engine, service: Pat
     said = build(Images(engine.host, takes_standins=True), service)
 
     assert said[0] == "  Step 1/2 : FROM scratch"
+
+
+def has_parents(engine: fake_engine.Engine, *chain: tuple[str, dict[str, Any]]) -> None:
+    """Have the engine know an image and, in turn, the parents that it was built from."""
+    for (name, about), (parent, _) in zip(chain, (*chain[1:], ("", {})), strict=True):
+        engine.answers[f"GET /images/{name}/json"] = (200, {"Id": name, "Parent": parent, **about})
+
+
+def test_the_base_of_an_image(engine: fake_engine.Engine, images: Images) -> None:
+    """An image's base is the one at the end of its parents, by the digest of the registry that gave it."""
+    digest = f"public.ecr.aws/lambda/python@{a_digest('base')}"
+    has_parents(engine, (TAG, {}), ("sha256:2", {}), ("sha256:3", {"RepoDigests": [digest]}))
+
+    assert images.base(TAG) == digest
+
+
+def test_a_base_from_no_registry(engine: fake_engine.Engine, images: Images) -> None:
+    """A base that no registry gave is told by its id."""
+    has_parents(engine, (TAG, {}), ("sha256:3", {"RepoDigests": None}))
+
+    assert images.base(TAG) == "sha256:3"
+
+
+def test_the_base_of_no_image(engine: fake_engine.Engine, images: Images) -> None:
+    """Of an image that is not on this machine nothing is known."""
+    engine.answers[INSPECTED] = (404, {"message": "No such image"})
+
+    assert images.base(TAG) is None
+
+
+def test_a_base_and_no_engine(images: Images, engine: fake_engine.Engine) -> None:
+    """Without an engine the base cannot be told, which ends with 4."""
+    engine.answers[INSPECTED] = (500, {"message": "the engine is ill"})
+
+    with pytest.raises(BuildError, match="Docker engine"):
+        images.base(TAG)

@@ -64,6 +64,25 @@ def test_what_is_promoted_is_what_was_tested(place: Place) -> None:
     assert records[0]["images"] == records[1]["images"] == prod["images"]
 
 
+def test_what_a_manifest_says(place: Place) -> None:
+    """A manifest tells of each image its kind, size, layers and base, of a service its tools, and who made it where."""
+    change_handler(place, "as described")
+    place.commit()
+    release = place.invoke("release", "--json").document["release"]
+
+    found = place.client("s3", TOOLING).get_object(Bucket=BUCKET, Key=f"releases/{release}.json")
+    stored = json.loads(found["Body"].read())
+
+    hello = stored["manifest"]["services"]["hello"]
+    image = hello["images"]["HelloFunction"]
+    assert image["media_type"] == "application/vnd.docker.distribution.manifest.v2+json"
+    assert (image["architecture"], image["size"] > 1_000_000, image["layers"] > 1) == ("x86_64", True, True)
+    assert image["base"].partition("sha256:")[1] == "sha256:"
+    assert set(hello["tools"]) == {"aws-sam-cli", "docker", "lockstep"}
+    assert (stored["made"]["branch"], stored["manifest"]["commit"]["dirty"]) == ("main", False)
+    assert stored["made"]["by"].endswith(":assumed-role/lockstep-developer/developer")
+
+
 def test_promoting_needs_no_engine(place: Place) -> None:
     """A promotion builds nothing and pushes nothing, and goes well without a Docker engine."""
     change_handler(place, "without an engine")
