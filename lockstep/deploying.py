@@ -196,7 +196,7 @@ def _release_before(environment: Environment, records: Deployments, running: tup
     found = {release for release in before.values() if release is not None}
     tried, cure = f"rolling {environment.name} back", f"invoke history --env {environment.name}, then --to a release"
     if not found:
-        raise GateError(tried, "nothing that runs there has a proven release before it", cure)
+        raise GateError(tried, "nothing that runs there has a good release before it", cure)
     if len(found) > 1:
         told = ", ".join(f"{name} {release[:12]}" for name, release in before.items() if release)
         raise GateError(tried, f"its services had different releases before: {told}", f"{cure}, or with --service")
@@ -271,6 +271,7 @@ def _plan(wiring: Wiring, order: _Order, running: tuple[RunningService, ...]) ->
         wiring.settings().names,
         making.declared_parameters(store, builds),
         {build.name: making.read_smoke(store, build) for build in builds},
+        back=order.kind is Kind.ROLLBACK,
     )
     for line in report.plan_lines(steps):
         wiring.console.say(line)
@@ -374,7 +375,10 @@ def _go_back(
             release = making.find_release(order.releases.store, release_id)
             back = replace(order, kind=Kind.ROLLBACK, release=release, wish=Wish(services))
             left = _running(wiring, back)
-            outcomes.append(_run(wiring, back, _plan(wiring, back, left), left, fence, automatic=True))
+            steps = _plan(wiring, back, left)
+            if order.environment.protect:
+                _preview(wiring, back, steps, left)
+            outcomes.append(_run(wiring, back, steps, left, fence, automatic=True))
         except LockstepError as error:
             wiring.console.complain(str(error))
     return tuple(outcomes)

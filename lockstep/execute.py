@@ -48,7 +48,7 @@ def run(steps: Plan, target: Target, releases: Releases, clock: Clock, say: Say,
         elif isinstance(step, DeployStack):
             done.append(_deploy(step, steps, target, releases.store, clock, say, fence))
         elif isinstance(step, ProtectStack):
-            done = [_protect(step, target, say, one) if one.name == step.service else one for one in done]
+            done = [_protect(step, target, say, one, fence) if one.name == step.service else one for one in done]
         else:
             tested.append(smoke_test(step, target, say))
         if any(one.error is not None for one in done):
@@ -147,10 +147,11 @@ def _deploy(
     return ServiceOutcome(step.service, _RESULTS[step.change], clock.seconds() - began)
 
 
-def _protect(step: ProtectStack, target: Target, say: Say, deployed: ServiceOutcome) -> ServiceOutcome:
+def _protect(step: ProtectStack, target: Target, say: Say, deployed: ServiceOutcome, fence: Fence) -> ServiceOutcome:
     """Keep a stack from being deleted, and return how its deployment ended, which failed where this does."""
     say(f"{step.service}: keeping {step.stack} from being deleted")
     try:
+        fence()
         target.stacks.protect(step.stack, on=True)
     except LockstepError as error:
         return replace(deployed, result=Result.FAILED, error=error)

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from lockstep import history
-from lockstep.errors import ConfigError, GateError
+from lockstep.errors import ConfigError, GateError, RegistryError
 from lockstep.history import Deployments
-from lockstep.model import Environment, Release, ReleaseId, RunningService, ServiceBuild
+from lockstep.model import Environment, ImageRef, Release, ReleaseId, RunningService, ServiceBuild
 from lockstep.plan import differing_images
 from lockstep.ports import Registry
 from lockstep.report import short
@@ -66,13 +66,22 @@ def decide(
 
 def check_images(release: Release, builds: tuple[ServiceBuild, ...], registry: Registry, environment: str) -> None:
     """See that every image is in the registry; raises GateError naming those that are not. No force brings them."""
-    gone = [f"{name} of {build.name}, {ref}" for build in builds for name, ref in build.images if not registry.has(ref)]
+    gone = [
+        f"{n} of {build.name}, {ref}" for build in builds for n, ref in build.images if not _is_there(ref, registry)
+    ]
     if gone:
         raise GateError(
             f"bringing release {short(release.release_id)} to {environment}",
             f"not in the registry: {'; '.join(gone)}",
             "change a file of the service and release it, or promote another release",
         )
+
+
+def _is_there(ref: ImageRef, registry: Registry) -> bool:
+    try:
+        return registry.has(ref)
+    except RegistryError:  # without a repository there is no image either
+        return False
 
 
 def one_release(environment: str, running: tuple[RunningService, ...], releases: tuple[Release, ...]) -> Release:

@@ -134,7 +134,7 @@ def is_news(deployments: Deployments, record: Deployment) -> bool:
     return any(
         one.result is not Result.UNCHANGED
         or one.is_proven != is_proven(deployments, record.release, one.name)
-        or not was_deployed(deployments, record.release, one.name)
+        or (record.kind is not Kind.SMOKE and not was_deployed(deployments, record.release, one.name))
         for one in record.services
     )
 
@@ -160,9 +160,16 @@ def is_proven(deployments: Deployments, release: ReleaseId, service: str) -> boo
     return bool(found) and found[-1].is_proven
 
 
+def is_disproven(deployments: Deployments, release: ReleaseId, service: str) -> bool:
+    """Did a service, when it last was given a release or tested with it, fail one of that release's smoke tests?"""
+    found = [one for record, one in _of(deployments, service) if record.release == release and one.runs]
+    return bool(found) and bool(found[-1].smoke) and not found[-1].is_proven
+
+
 def was_deployed(deployments: Deployments, release: ReleaseId, service: str) -> bool:
-    """Did a service ever run a release?"""
-    return any(record.release == release and one.runs for record, one in _of(deployments, service))
+    """Did a deployment ever bring a service to a release? That it was tested with one says nothing of that."""
+    found = (record.kind for record, one in _of(deployments, service) if record.release == release and one.runs)
+    return any(kind is not Kind.SMOKE for kind in found)
 
 
 def line(deployments: Deployments, service: str) -> tuple[ReleaseId, ...]:
@@ -182,13 +189,15 @@ def line(deployments: Deployments, service: str) -> tuple[ReleaseId, ...]:
 
 
 def previous(deployments: Deployments, service: str, running: ReleaseId | None) -> ReleaseId | None:
-    """Return the release before the one that runs: the last of the service's line that is proven; None without one.
+    """Return the release before the one that runs: the last of the service's line that did not fail its smoke tests.
+
+    None where there is no such release.
 
     What runs is what the account says, which may have no record: a run that was killed leaves none.
     """
     releases = line(deployments, service)
     before = releases[: releases.index(running)] if running in releases else releases
-    return next((release for release in reversed(before) if is_proven(deployments, release, service)), None)
+    return next((release for release in reversed(before) if not is_disproven(deployments, release, service)), None)
 
 
 def behind(earlier: Deployments, release: ReleaseId, service: str) -> int | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 
 from lockstep import canonical
 from lockstep.errors import BusyError, ConfigError, StackError, did_you_mean
@@ -41,16 +42,19 @@ def deploy(
     names: Names,
     declared: Mapping[str, Parameters],
     events: Mapping[str, tuple[SmokeEvent, ...]],
+    *,
+    back: bool = False,
 ) -> Plan:
     """Return the plan that brings `environment` from what is `running` to `release`, and then smoke-tests it.
 
     `declared` holds each running service's template parameters, `events` its smoke tests. Raises BusyError where a
     stack is being changed by somebody else, StackError where one is stuck, ConfigError for a parameter that the
-    template lacks or the settings.
+    template lacks or the settings. With `back` the release is an earlier one, whose templates need not know yet what
+    the settings say by now.
     """
+    wanted = _as_far_as_declared(environment, declared) if back else environment
     stacks = tuple(
-        _deploy_stack(environment, release, release.build_of(now.name), now, names, declared[now.name])
-        for now in running
+        _deploy_stack(wanted, release, release.build_of(now.name), now, names, declared[now.name]) for now in running
     )
     prove = ProveAccount(environment.account, names.deploy_role(environment.name, environment.account))
     protect = tuple(ProtectStack(now.name, now.stack) for now in running if environment.protect and not now.protected)
@@ -114,6 +118,15 @@ def parameters(environment: Environment, service: str, names: Names, declared: P
             )
         values[name] = value
     return values
+
+
+def _as_far_as_declared(environment: Environment, declared: Mapping[str, Parameters]) -> Environment:
+    """Return an environment that sets no parameter that a service's template lacks."""
+    fitting = (
+        (service, tuple((name, value) for name, value in values if name in declared.get(service, ())))
+        for service, values in environment.parameters
+    )
+    return replace(environment, parameters=tuple(fitting))
 
 
 def _deploy_stack(

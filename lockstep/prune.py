@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 from lockstep import history
 from lockstep.history import Deployments
-from lockstep.model import Digest, Release, ReleaseId, ServiceBuild, StoredImage
+from lockstep.model import Digest, Kind, Release, ReleaseId, ServiceBuild, StoredImage
 from lockstep.names import (
     BUILDS_PREFIX,
     RELEASES_PREFIX,
@@ -55,7 +55,7 @@ class Use:
 
     def needed(self, keep: int) -> frozenset[ReleaseId]:
         """Return the releases that run, those of the last deployments, and those that a rollback would bring."""
-        last = self.deployments[-keep:]
+        last = [record for record in self.deployments if record.kind is not Kind.SMOKE][-keep:]
         named = {record.release for record in last} | {one.before for record in last for one in record.services}
         back = {
             history.previous(self.deployments, service, running)

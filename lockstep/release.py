@@ -1,7 +1,8 @@
 """Releases: builds the manifest, names it by its content, reads it back and verifies it. Pure.
 
-A manifest is stored as `{"manifest": ..., "made": ...}`. The name is the hash of the manifest alone, so the same
-tree gives the same release whoever makes it, whenever, on whatever branch.
+A manifest is stored as `{"manifest": ..., "made": ..., "made_sha256": ...}`. The name is the hash of the manifest
+alone, so the same tree gives the same release whoever makes it, whenever, on whatever branch. That part has a hash of
+its own: no byte of the file changes unnoticed. Who may write can forge it all the same; a signature cannot be forged.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ def encode(project: str, release: Release, made: Mapping[str, str]) -> bytes:
     """Return a release as it is stored. `made` says who made it and when; it is not part of its name."""
     manifest = _manifest(project, release.commit, release.services)
     made = {"branch": release.commit.branch, **made}
-    return canonical.encode({"manifest": manifest, "made": made})
+    return canonical.encode({"manifest": manifest, "made": made, "made_sha256": canonical.hash_of(made)})
 
 
 def decode(content: bytes, release_id: ReleaseId) -> Release:
@@ -40,7 +41,11 @@ def decode(content: bytes, release_id: ReleaseId) -> Release:
     try:
         stored = json.loads(content)
         manifest = stored["manifest"]
-        sound = ReleaseId(canonical.hash_of(manifest)) == release_id and canonical.encode(stored) == content
+        sound = (
+            ReleaseId(canonical.hash_of(manifest)) == release_id
+            and canonical.hash_of(stored["made"]) == stored["made_sha256"]
+            and canonical.encode(stored) == content
+        )
         commit = Commit(manifest["commit"]["sha"], stored["made"]["branch"], manifest["commit"]["dirty"])
         known = manifest["format"] == FORMAT
         builds = tuple(_decode(name, body) for name, body in manifest["services"].items()) if known else ()

@@ -11,6 +11,7 @@ import json
 from binascii import Error as NotBase64
 
 from lockstep import canonical, names
+from lockstep import release as manifests
 from lockstep.errors import GateError
 from lockstep.model import ReleaseId
 from lockstep.ports import Signer, Store
@@ -35,6 +36,7 @@ def verify(store: Store, signer: Signer, release: ReleaseId) -> None:
     content, found = store.get(names.release_key(release)), store.get(names.signature_key(release))
     if content is None or found is None:
         raise GateError(tried, "it has none", _CURE)
+    manifests.decode(content, release)
     try:
         signature = base64.b64decode(json.loads(found)["signature"], validate=True)
     except (ValueError, KeyError, TypeError, NotBase64) as error:

@@ -71,6 +71,9 @@ _GIVING_UP = frozenset({"may_replace", "remove", "replace"})
 # SAM's own names for such types: a template that nobody translated has them.
 _OF_SAM = frozenset({"AWS::Serverless::Application", "AWS::Serverless::SimpleTable"})
 
+# A change set of a stack does not look into the stacks that are in it.
+_NESTED = frozenset({"AWS::CloudFormation::Stack", "AWS::Serverless::Application"})
+
 
 def is_stateful(kind: str) -> bool:
     """Does a resource of this type hold data, which goes with it?"""
@@ -78,5 +81,6 @@ def is_stateful(kind: str) -> bool:
 
 
 def gives_up_data(change: ResourceChange) -> bool:
-    """Would a stack lose, or perhaps lose, a resource that holds data?"""
-    return change.action in _GIVING_UP and is_stateful(change.kind)
+    """Would a stack lose, or perhaps lose, a resource that holds data? Of a nested stack that changes nobody knows."""
+    actions = _GIVING_UP | {"modify"} if change.kind in _NESTED else _GIVING_UP
+    return change.action in actions and is_stateful(change.kind)

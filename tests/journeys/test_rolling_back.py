@@ -62,7 +62,7 @@ def test_further_back(terminal: Terminal) -> None:
     last = terminal.invoke(*BACK)
 
     assert (codes, runs, last.code) == ([0, 0], first, 9)
-    assert "nothing that runs there has a proven release before it" in last.err
+    assert "nothing that runs there has a good release before it" in last.err
 
 
 def test_to_a_release(terminal: Terminal) -> None:

@@ -38,7 +38,7 @@ ROOMS: dict[str, set[str]] = {
     "gates": {"history", "plan", "report", "ports"},
     "scans": {"ports", "scan_exceptions"},
     "scan_exceptions": set(),
-    "signing": {"ports"},
+    "signing": {"ports", "release"},
     "locks": {"ports"},
     "status_report": {"history", "report"},
     "administration": {
