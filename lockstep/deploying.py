@@ -47,6 +47,8 @@ from lockstep.ports import Releases, Target, Wiring
 from lockstep.preview_report import StackPlan
 from lockstep.usecase import environment_of, say_which, target_of, use_case
 
+# Between two looks at who deploys, each with new credentials.
+_PAUSE = 15.0
 _RELEASED = {True: "Released.", False: "Nothing was released. To release it without a question: --yes"}
 
 
@@ -62,6 +64,14 @@ class Wish:
     wait: bool = False
     dry_run: bool = False
     allow_replace: bool = False
+
+
+@dataclass(frozen=True)
+class _Passed:
+    """What a record keeps of the gates: what was passed by force, and which findings of scans were accepted."""
+
+    forced: tuple[str, ...] = ()
+    accepted: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -92,9 +102,9 @@ def deploy(wiring: Wiring, named: str | None, wanted: str | None, wish: Wish) ->
     releases, target = wiring.deployer(environment.name)
     if wanted is None:
         made, _ = making.make_release(wiring)
-        # Again, since the session lasts an hour and a build may have taken it.
-        releases, target = wiring.deployer(environment.name)
-    else:
+    # Again, since the session lasts an hour and a build may have taken it.
+    releases, target = _opened(wiring, environment, wish)
+    if wanted is not None:
         made = making.find_release(releases.store, wanted)
     return _carry_out(wiring, _order(wiring, Kind.DEPLOY, environment, made, wish, releases, target))
 
@@ -105,7 +115,7 @@ def promote(wiring: Wiring, to: str | None, source: str | None, wish: Wish) -> i
     say_which(wiring)
     environment = _environment(wiring, to, wish, flag="--to")
     earlier = wiring.settings().source_of(environment.name, source)
-    releases, target = wiring.deployer(environment.name)
+    releases, target = _opened(wiring, environment, wish)
     release = _running_release(wiring, earlier, environment.name, releases, wish.services)
     return _carry_out(wiring, _order(wiring, Kind.PROMOTE, environment, release, wish, releases, target))
 
@@ -115,7 +125,7 @@ def roll_back(wiring: Wiring, named: str | None, wanted: str | None, wish: Wish)
     """Bring an environment back to a release that ran there: by default the one before what runs now."""
     say_which(wiring)
     environment = _environment(wiring, named, wish)
-    releases, target = wiring.deployer(environment.name)
+    releases, target = _opened(wiring, environment, wish)
     names = wiring.settings().names
     records = deployments.read(target.store, names, environment.account)
     running = execute.all_running(wish.services or history.services(records), environment, names, target)
@@ -130,10 +140,9 @@ def unlock(wiring: Wiring, named: str | None, services: Collection[str] = (), *,
     """Release the locks that somebody holds in an environment, after showing whose they are and asking."""
     say_which(wiring)
     environment = environment_of(wiring.settings(), named)
-    chosen = [service.name for service in catalog.select(wiring.services(), services)]
     releases, target = wiring.deployer(environment.name)
     there = _locks(wiring, environment, target)
-    found = [lock for service in chosen if (lock := there.current(service))]
+    found = [lock for service in services or there.services() if (lock := there.current(service))]
     for lock in found:
         wiring.console.say(f"{lock.service}: held by {locks.words(lock)}")
     released = bool(found) and _is_agreed(wiring, yes=yes)
@@ -155,6 +164,25 @@ def _is_agreed(wiring: Wiring, *, yes: bool) -> bool:
 
 def _locks(wiring: Wiring, environment: Environment, target: Target) -> Locks:
     return Locks(environment, wiring.settings().names, target.store, wiring.clock, wiring.console.say)
+
+
+def _opened(wiring: Wiring, environment: Environment, wish: Wish) -> tuple[Releases, Target]:
+    """Open an environment; who waits gets it once nobody deploys there, with credentials that last for all the rest."""
+    releases, target = wiring.deployer(environment.name)
+    if not wish.wait or wish.dry_run:
+        return releases, target
+    end, told = wiring.clock.seconds() + locks.LONGEST_WAIT, False
+    while wiring.clock.seconds() < end:
+        there = _locks(wiring, environment, target)
+        busy = [lock for service in wish.services or there.services() if (lock := there.current(service))]
+        if not busy:
+            break
+        if not told:
+            wiring.console.say(f"{busy[0].service}: waiting for {locks.words(busy[0])}")
+            told = True
+        wiring.clock.sleep(_PAUSE)
+        releases, target = wiring.deployer(environment.name)
+    return releases, target
 
 
 def _environment(wiring: Wiring, named: str | None, wish: Wish, flag: str = "--env") -> Environment:
@@ -230,7 +258,7 @@ def _carry_out(wiring: Wiring, order: _Order) -> int:
     with _locked(wiring, order) as fence:
         running = _running(wiring, order)
         steps = _plan(wiring, order, running)
-        forced, refusal = _pass_gates(wiring, order, steps)
+        passed, refusal = _pass_gates(wiring, order, steps)
         _check_rights(wiring, order, steps)
         previews, lost = _preview(wiring, order, steps, running)
         if wish.dry_run:
@@ -239,7 +267,7 @@ def _carry_out(wiring: Wiring, order: _Order) -> int:
             if refused := refusal or lost:
                 raise refused
             return 0
-        outcomes = [_run(wiring, order, steps, running, fence, forced)]
+        outcomes = [_run(wiring, order, steps, running, fence, passed)]
         if outcomes[0].is_disproven and environment.rollback_on_failed_smoke:
             outcomes += _go_back(wiring, order, outcomes[0], running, fence)
     wiring.console.result(report.outcomes_lines(outcomes), report.outcomes_document(outcomes, target_of(wiring)))
@@ -252,7 +280,7 @@ def _locked(wiring: Wiring, order: _Order) -> AbstractContextManager[Fence]:
     """Keep others from deploying the same services; a dry run changes nothing, so it locks nothing."""
     if order.wish.dry_run:
         return nullcontext(lambda: None)
-    holder = Holder(order.releases.caller, wiring.host(), wiring.execution())
+    holder = Holder(order.releases.caller, wiring.host(), wiring.execution(), wiring.token())
     services = tuple(build.name for build in order.builds)
     return locks.held(_locks(wiring, order.environment, order.target), services, holder, wait=order.wish.wait)
 
@@ -278,20 +306,21 @@ def _plan(wiring: Wiring, order: _Order, running: tuple[RunningService, ...]) ->
     return steps
 
 
-def _pass_gates(wiring: Wiring, order: _Order, steps: Plan) -> tuple[tuple[str, ...], GateError | None]:
-    """Return which gates are passed by force. A dry run gets the refusal too, to show what else there is to see."""
+def _pass_gates(wiring: Wiring, order: _Order, steps: Plan) -> tuple[_Passed, GateError | None]:
+    """Return how the gates are passed. A dry run gets the refusal too, to show what else there is to see."""
     try:
         return _gates(wiring, order, steps), None
     except GateError as error:
         if not order.wish.dry_run:
             raise
-        return (), error
+        return _Passed(), error
 
 
-def _gates(wiring: Wiring, order: _Order, steps: Plan) -> tuple[str, ...]:
+def _gates(wiring: Wiring, order: _Order, steps: Plan) -> _Passed:
     environment, release, registry = order.environment, order.release, order.releases.registry
     changing = tuple(step.build for step in steps.deployments if step.change is not Change.NONE)
     reasons: tuple[str, ...] = ()
+    verdict = scans.Verdict()
     if order.earlier is not None:
         gates.check_images(release, changing, registry, environment.name)
         if order.releases.signer is not None:
@@ -303,8 +332,9 @@ def _gates(wiring: Wiring, order: _Order, steps: Plan) -> tuple[str, ...]:
             reasons += gates.unproven(release, order.builds, order.earlier.name, passed)
     if environment.scan_threshold is not None:
         judge = scans.Judge(registry, wiring.scan_exceptions(), wiring.clock, wiring.console.say)
-        reasons += judge.refusals(changing, environment.scan_threshold)
-    return gates.decide(release, environment, reasons, order.earlier, force=order.wish.force)
+        verdict = judge.look(changing, environment.scan_threshold)
+    forced = gates.decide(release, environment, reasons + verdict.refused, order.earlier, force=order.wish.force)
+    return _Passed(forced, verdict.accepted)
 
 
 def _check_rights(wiring: Wiring, order: _Order, steps: Plan) -> None:
@@ -341,13 +371,15 @@ def _run(
     steps: Plan,
     running: tuple[RunningService, ...],
     fence: Fence,
-    forced: tuple[str, ...] = (),
+    passed: _Passed = _Passed(),
     *,
     automatic: bool = False,
 ) -> Outcome:
     """Carry a plan out and record what came of it, where that is news; the outcome says where it could not be."""
     caller, at = order.releases.caller, wiring.clock.now()
-    about = Circumstances(order.kind, at, caller, wiring.execution(), forced, automatic=automatic)
+    about = Circumstances(
+        order.kind, at, caller, wiring.execution(), passed.forced, passed.accepted, automatic=automatic
+    )
     outcome = execute.run(steps, order.target, order.releases, wiring.clock, wiring.console.say, fence)
     record = history.of_outcome(outcome, order.release, running, about)
     try:
@@ -373,7 +405,8 @@ def _go_back(
         wiring.console.say(f"Going back to release {report.short(release_id)}, since a smoke test failed.")
         try:
             release = making.find_release(order.releases.store, release_id)
-            back = replace(order, kind=Kind.ROLLBACK, release=release, wish=Wish(services))
+            wish = Wish(services, allow_replace=order.wish.allow_replace)
+            back = replace(order, kind=Kind.ROLLBACK, release=release, wish=wish)
             left = _running(wiring, back)
             steps = _plan(wiring, back, left)
             if order.environment.protect:

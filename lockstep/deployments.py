@@ -33,5 +33,10 @@ def append_news(store: Store, names: Names, account: AccountId, record: Deployme
     if not history.is_news(read(store, names, account), record):
         return
     number = len(store.keys(names.deployments_prefix(account))) + 1
-    while not store.put_once(names.deployment_key(account, number), history.encode(replace(record, number=number))):
+    while not _write(store, names.deployment_key(account, number), history.encode(replace(record, number=number))):
         number += 1
+
+
+def _write(store: Store, key: str, content: bytes) -> bool:
+    """Write a record; a write whose answer was lost is repeated, and then refused for the sake of its own file."""
+    return store.put_once(key, content) or store.get(key) == content

@@ -53,6 +53,7 @@ def decode(content: bytes, key: str) -> Deployment:
             commit=str(found["commit"]),
             services=tuple(_service(name, body) for name, body in sorted(found["services"].items())),
             forced=tuple(str(reason) for reason in found["forced"]),
+            accepted=tuple(str(finding) for finding in found["accepted"]),
             execution=str(found["execution"]),
             automatic=bool(found["automatic"]),
         )
@@ -81,6 +82,7 @@ def document(one: Deployment) -> dict[str, Any]:
             for service in one.services
         },
         "forced": list(one.forced),
+        "accepted": list(one.accepted),
         "execution": one.execution,
         "automatic": one.automatic,
     }
@@ -95,6 +97,7 @@ class Circumstances:
     caller: str
     execution: str = ""
     forced: tuple[str, ...] = ()
+    accepted: tuple[str, ...] = ()
     automatic: bool = False
 
 
@@ -110,6 +113,7 @@ def of_outcome(
         at=about.at,
         caller=about.caller,
         forced=about.forced,
+        accepted=about.accepted,
         execution=about.execution,
         automatic=about.automatic,
         release=release.release_id,

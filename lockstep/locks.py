@@ -24,7 +24,9 @@ from lockstep.ports import Clock, Say, Store
 # cannot change anything any more. Five minutes more are for clocks: AWS refuses those that are further off.
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles.html#iam-term-role-chaining
 LONGEST = timedelta(minutes=65)
-_WAIT, _PAUSE = 3600.0, 5.0
+# Longer than the lock of a holder that died.
+LONGEST_WAIT = LONGEST.total_seconds() + 300
+_PAUSE = 5.0
 _RELEASED = ".released.json"
 # How often a number is tried for, each time because somebody else was faster and is done already.
 _ATTEMPTS = 10
@@ -51,9 +53,14 @@ class Locks:
         lock = _read(self.store.get(keys[-1]) or b"", service, _number(keys[-1]))
         return None if lock.until and self._is_over(lock) else lock
 
+    def services(self) -> tuple[str, ...]:
+        """Return every service that was ever locked, by name."""
+        prefix = self._prefix("")[:-1]
+        return tuple(sorted({key.removeprefix(prefix).partition("/")[0] for key in self.store.keys(prefix)}))
+
     def take(self, service: str, holder: Holder, *, wait: bool) -> Lock:
         """Take the lock of a service; raises BusyError, naming its holder, where somebody else keeps it."""
-        end, told = self.clock.seconds() + _WAIT, False
+        end, told = self.clock.seconds() + LONGEST_WAIT, False
         while True:
             found = self.current(service) or self._write(service, holder)
             if found.is_new:
@@ -93,7 +100,9 @@ class Locks:
             until = (self._now() + LONGEST).isoformat(timespec="seconds")
             lock = Lock(service, number, holder, self.clock.now(), until, is_new=True)
             content = canonical.encode({**asdict(holder), "start": lock.start, "until": lock.until})
-            if self.store.put_once(f"{self._prefix(service)}{number:08d}.json", content):
+            key = f"{self._prefix(service)}{number:08d}.json"
+            # A write whose answer was lost is repeated, and then refused for the sake of its own file.
+            if self.store.put_once(key, content) or self.store.get(key) == content:
                 return lock
             if faster := self.current(service):
                 return faster
@@ -142,8 +151,8 @@ def words(lock: Lock) -> str:
 
 def document(lock: Lock) -> dict[str, object]:
     """Return a lock as JSON."""
-    told = {"service": lock.service, "token": lock.number, **asdict(lock.holder)}
-    return {**told, "start": lock.start, "until": lock.until or None}
+    who = {name: value for name, value in asdict(lock.holder).items() if name != "token"}
+    return {"service": lock.service, "number": lock.number, **who, "start": lock.start, "until": lock.until or None}
 
 
 def _number(key: str) -> int:
@@ -153,7 +162,7 @@ def _number(key: str) -> int:
 def _read(content: bytes, service: str, number: int) -> Lock:
     try:
         found = json.loads(content)
-        holder = Holder(str(found["caller"]), str(found["host"]), str(found["execution"]))
+        holder = Holder(*(str(found[name]) for name in ("caller", "host", "execution", "token")))
         start, until = (datetime.fromisoformat(found[key]).isoformat() for key in ("start", "until"))
     except (ValueError, KeyError, TypeError):
         unknown = Holder("somebody whose lock is damaged", "an unknown machine")

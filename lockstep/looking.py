@@ -6,9 +6,9 @@ from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime
 
-from lockstep import catalog, deployments, execute, history, making, plan, report, status_report
-from lockstep.errors import DeployError, GateError, IdentityError
-from lockstep.history import Circumstances
+from lockstep import catalog, deployments, execute, gates, history, making, plan, report, status_report
+from lockstep.errors import BusyError, DeployError, GateError, IdentityError, LockstepError, UnavailableError
+from lockstep.history import Circumstances, Deployments
 from lockstep.model import (
     Environment,
     EnvironmentStatus,
@@ -20,6 +20,7 @@ from lockstep.model import (
     RunningService,
     ServiceOutcome,
     SmokeOutcome,
+    StackName,
     smoke_exit_code,
 )
 from lockstep.ports import Releases, Target, Wiring
@@ -63,12 +64,17 @@ def smoke(wiring: Wiring, named: str | None, services: Collection[str] = ()) -> 
     if absent := ", ".join(name for name in chosen if name not in {now.name for now in running}):
         cure = f"invoke deploy --env {environment.name}"
         raise DeployError(f"smoke-testing {environment.name}", f"{absent} does not run there", cure)
+    for now in running:
+        plan.check_stack(now.stack, environment.account, now.status)
     for release_id in dict.fromkeys(now.release for now in running):
         if release_id is None:
             raise GateError(f"smoke-testing {environment.name}", "a stack there names no release", "invoke status")
         release = making.find_release(releases.store, release_id)
         tested = tuple(now for now in running if now.release == release_id)
+        gates.check_runs(environment.name, release, tested)
         outcome = _test(wiring, environment, release, tested, releases, target)
+        if execute.all_running([now.name for now in tested], environment, names, target) != tested:
+            raise BusyError(f"smoke-testing {environment.name}", "what runs there was changed meanwhile", "repeat")
         about = Circumstances(Kind.SMOKE, wiring.clock.now(), releases.caller, wiring.execution())
         record = history.of_outcome(outcome, release, tested, about)
         deployments.append_news(target.store, names, environment.account, record)
@@ -99,18 +105,35 @@ def _test(
 
 
 def _look(wiring: Wiring, environment: Environment, *, drift: bool) -> EnvironmentStatus:
-    """Ask an environment's account what runs there; where the caller may not look at it, say so in the answer."""
+    """Ask an environment's account what runs there; what of it cannot be looked at, the answer says.
+
+    Records that cannot be read keep nobody from seeing what runs.
+    """
     names, now = wiring.settings().names, datetime.fromisoformat(wiring.clock.now())
+    found: list[RunningService] = []
+    records: Deployments = ()
+    error: LockstepError | None = None
     try:
         target = wiring.reader(environment.name)
-        records = deployments.read(target.store, names, environment.account)
+        try:
+            records = deployments.read(target.store, names, environment.account)
+        except LockstepError as refused:
+            error = refused
         services = dict.fromkeys([*(service.name for service in wiring.services()), *history.services(records)])
         found = [execute.running(name, names.service_stack(environment.name, name), (), target) for name in services]
-    except IdentityError as error:
-        return EnvironmentStatus(environment, error=error)
-    if drift:
-        found = [one if one.status is None else replace(one, drift=target.stacks.drift(one.stack)) for one in found]
-    return EnvironmentStatus(environment, tuple(_with_age(one, now) for one in found), records)
+        if drift:
+            found = [one if one.status is None else replace(one, drift=_drift(target, one.stack)) for one in found]
+    except (DeployError, IdentityError, UnavailableError) as refused:
+        return EnvironmentStatus(environment, error=refused)
+    return EnvironmentStatus(environment, tuple(_with_age(one, now) for one in found), records, error)
+
+
+def _drift(target: Target, stack: StackName) -> tuple[str, ...]:
+    """Say what of a stack was changed beside CloudFormation, or why nobody could tell."""
+    try:
+        return target.stacks.drift(stack)
+    except LockstepError as error:
+        return (f"not looked at: {report.on_one_line(error)}",)
 
 
 def _with_age(one: RunningService, now: datetime) -> RunningService:

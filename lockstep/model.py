@@ -438,11 +438,15 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Holder:
-    """Who holds a lock: the ARN of the caller, the machine, and the pipeline's execution where there is one."""
+    """Who holds a lock: the ARN of the caller, the machine, and the pipeline's execution where there is one.
+
+    `token` is this run's own, and no other's: by it a run knows its own lock again.
+    """
 
     caller: str
     host: str
     execution: str = ""
+    token: str = ""
 
 
 @dataclass(frozen=True)
@@ -501,7 +505,8 @@ class DeployedService:
 class Deployment:
     """One record of an environment's history; they are numbered from 1, without a gap, and none is ever changed.
 
-    `at` is in UTC, ISO 8601; `forced` are the gates that were passed by --force; `execution` is the pipeline's.
+    `at` is in UTC, ISO 8601; `forced` are the gates that were passed by --force, `accepted` the findings of image
+    scans that an exception let pass; `execution` is the pipeline's.
     """
 
     number: int
@@ -512,6 +517,7 @@ class Deployment:
     commit: str
     services: tuple[DeployedService, ...]
     forced: tuple[str, ...] = ()
+    accepted: tuple[str, ...] = ()
     execution: str = ""
     automatic: bool = False
 

@@ -331,6 +331,9 @@ class Wiring(Protocol):
     def host(self) -> str:
         """The name of this machine."""
 
+    def token(self) -> str:
+        """A word that no other run has."""
+
     def execution(self) -> str:
         """The pipeline execution, or the build, that this runs in; empty where it runs in none."""
 

@@ -18,6 +18,14 @@ _SHOWN = 5
 
 
 @dataclass(frozen=True)
+class Verdict:
+    """What scans say of a release: why it is `refused`, and which findings were `accepted` by an exception."""
+
+    refused: tuple[str, ...] = ()
+    accepted: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Judge:
     """Judges the images of services by their scans, as of today, with the exceptions that were reviewed."""
 
@@ -26,15 +34,18 @@ class Judge:
     clock: Clock
     say: Say
 
-    def refusals(self, builds: tuple[ServiceBuild, ...], threshold: Severity) -> tuple[str, ...]:
+    def look(self, builds: tuple[ServiceBuild, ...], threshold: Severity) -> Verdict:
         """Say of each image whose scan is not known, or found something worse than the threshold, in words."""
         today = self.clock.now()[: len("2026-01-01")]
-        return tuple(
-            f"{name} of {build.name}: {reason}"
-            for build in builds
-            for name, ref in build.images
-            for reason in judge(build.name, self._scan(build.name, ref), threshold, self.exceptions, today)
-        )
+        refused: list[str] = []
+        taken: list[str] = []
+        for build in builds:
+            for name, ref in build.images:
+                scan = self._scan(build.name, ref)
+                where = f"{name} of {build.name}"
+                refused += [f"{where}: {one}" for one in judge(build.name, scan, threshold, self.exceptions, today)]
+                taken += [f"{where}: {one}" for one in accepted(build.name, scan, threshold, self.exceptions, today)]
+        return Verdict(tuple(refused), tuple(taken))
 
     def _scan(self, service: str, ref: ImageRef) -> Scan:
         scan = self.registry.scan(ref)
@@ -63,3 +74,13 @@ def judge(
         ended = sorted({f"{e.finding} on {e.until}" for e in exceptions if e.finding in open_ and e.until < today})
         over = f"; ended in {FILE}: {', '.join(ended)}" if ended else ""
         yield f"its scan found worse than {threshold}: {told}{more}{over}"
+
+
+def accepted(
+    service: str, scan: Scan, threshold: Severity, exceptions: tuple[ScanException, ...], today: str
+) -> Iterator[str]:
+    """Say which findings are worse than the threshold and accepted all the same, until when and why."""
+    for finding in scan.findings:
+        if finding.severity.is_worse_than(threshold):
+            covering = (one for one in exceptions if one.covers(service, finding.name, today))
+            yield from (f"{one.finding} accepted until {one.until}: {one.reason}" for one in covering)

@@ -11,7 +11,7 @@ from itertools import pairwise
 
 from lockstep import history
 from lockstep.history import Deployments
-from lockstep.model import Deployment, EnvironmentStatus, ReleaseId, RunningService
+from lockstep.model import Deployment, Digest, EnvironmentStatus, ReleaseId, RunningService
 from lockstep.report import Lines, on_one_line, short, table
 
 _HEAD: Lines = ("ENVIRONMENT", "SERVICE", "STACK", "RELEASE", "COMMIT", "AGE", "RUNS", "DRIFT")
@@ -42,7 +42,7 @@ def document(environments: Sequence[EnvironmentStatus], target: str) -> dict[str
                 "name": one.environment.name,
                 "account_id": one.environment.account,
                 "release": _release(one),
-                "services": [_service(service) for service in one.services],
+                "services": [_service(one, service) for service in one.services],
                 **({"error": on_one_line(one.error)} if one.error else {}),
             }
             for one in environments
@@ -65,15 +65,16 @@ def history_document(deployments: Deployments, environment: str, target: str) ->
 
 def _rows(one: EnvironmentStatus) -> Iterator[Lines]:
     name = one.environment.name
-    if one.error:
+    if one.error and not one.services:
         yield (name, "-", "not allowed", "-", "-", "-", "-", "-")
     for now in one.services:
+        release = _runs(one, now)
         images = ", ".join(f"{function} {short(digest) if digest else 'gone'}" for function, digest in now.images)
         yield (
             name,
             now.name,
             now.status or "not deployed",
-            short(now.release) if now.release else "-",
+            short(release) if release else "-",
             _commit(now.commit),
             _age(now.age),
             images or "-",
@@ -81,11 +82,11 @@ def _rows(one: EnvironmentStatus) -> Iterator[Lines]:
         )
 
 
-def _service(now: RunningService) -> dict[str, object]:
+def _service(one: EnvironmentStatus, now: RunningService) -> dict[str, object]:
     return {
         "name": now.name,
         "stack_status": now.status,
-        "release": now.release,
+        "release": _runs(one, now),
         "commit": now.commit,
         "template_sha256": now.template_sha256,
         "changed": now.changed,
@@ -94,14 +95,27 @@ def _service(now: RunningService) -> dict[str, object]:
     }
 
 
+def _runs(one: EnvironmentStatus, now: RunningService) -> ReleaseId | None:
+    """Return the release that a service runs: that of its stack, unless its functions run other digests."""
+    return None if any(_wrong_images(one, now)) else now.release
+
+
+def _wrong_images(one: EnvironmentStatus, now: RunningService) -> Iterator[tuple[str, Digest | None, Digest]]:
+    """Yield each function that does not run the digest that its release names, by the records, with both."""
+    named = history.images(one.deployments, now.release, now.name) if now.release else {}
+    for function, digest in now.images:
+        if named.get(function, digest) != digest:
+            yield function, digest, named[function]
+
+
 def _release(one: EnvironmentStatus) -> ReleaseId | None:
     """Return the release that all services of an environment run, None where it is not one."""
-    releases = {now.release for now in one.services if now.status is not None}
+    releases = {_runs(one, now) for now in one.services if now.status is not None}
     return releases.pop() if len(releases) == 1 else None
 
 
 def _mixed(one: EnvironmentStatus) -> Iterator[str]:
-    found = [(now.name, now.release) for now in one.services if now.status is not None]
+    found = [(now.name, _runs(one, now)) for now in one.services if now.status is not None]
     if len({release for _, release in found}) > 1:
         told = ", ".join(f"{name} {short(release) if release else 'unknown'}" for name, release in found)
         yield f"{one.environment.name}: its services are not of one release: {told}."
@@ -109,20 +123,25 @@ def _mixed(one: EnvironmentStatus) -> Iterator[str]:
 
 def _behind(earlier: EnvironmentStatus, later: EnvironmentStatus) -> Iterator[str]:
     """Say how far an environment is behind the one before it, all its services in one where they are equally far."""
-    before, after = earlier.environment.name, later.environment.name
-    there = {now.name: now.release for now in later.services}
+    after = later.environment.name
+    there = {now.name: _runs(later, now) for now in later.services}
+    altered = {now.name for now in later.services if any(_wrong_images(later, now))}
     ahead = [now for now in earlier.services if now.status is not None]
-    words = {now.name: _distance(earlier, now, there.get(now.name), before) for now in ahead}
+    words = {
+        now.name: "runs images of no release" if now.name in altered else _distance(earlier, now, there.get(now.name))
+        for now in ahead
+    }
     if len(set(words.values())) == 1:
         yield f"{after} {next(iter(words.values()))}."
     else:
         yield from (f"{name} of {after} {word}." for name, word in words.items())
 
 
-def _distance(earlier: EnvironmentStatus, now: RunningService, release: ReleaseId | None, before: str) -> str:
+def _distance(earlier: EnvironmentStatus, now: RunningService, release: ReleaseId | None) -> str:
+    before = earlier.environment.name
     if release is None:
         return f"runs nothing of what {before} runs"
-    if release == now.release:
+    if release == _runs(earlier, now):
         return f"runs the release that {before} runs"
     count = history.behind(earlier.deployments, release, now.name)
     if not count:
@@ -134,7 +153,10 @@ def _disagreements(one: EnvironmentStatus) -> Iterator[str]:
     """Say where digests, tags and records do not agree; what runs counts."""
     for now in one.services:
         where = f"{now.name} in {one.environment.name}"
-        if now.status is None or now.release is None:
+        if now.status is None:
+            continue
+        if now.release is None:
+            yield f"{where}: its stack names no release."
             continue
         recorded = history.latest(one.deployments, now.name)
         if recorded is None:
@@ -142,12 +164,10 @@ def _disagreements(one: EnvironmentStatus) -> Iterator[str]:
         elif recorded[0].release != now.release:
             told = f"its stack names release {short(now.release)}, its last record {short(recorded[0].release)}"
             yield f"{where}: {told}."
-        named = history.images(one.deployments, now.release, now.name)
-        for function, digest in now.images:
-            if named.get(function, digest) != digest:
-                runs = short(digest) if digest else "nothing"
-                wanted = f"release {short(now.release)} names {short(named[function])}"
-                yield f"{where}: {function} runs {runs}, {wanted}; what runs counts."
+        for function, digest, wanted in _wrong_images(one, now):
+            runs = short(digest) if digest else "nothing"
+            told = f"{function} runs {runs}, release {short(now.release)} names {short(wanted)}; what runs counts"
+            yield f"{where}: {told}."
 
 
 def _record(one: Deployment) -> Lines:

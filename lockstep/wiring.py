@@ -10,6 +10,7 @@ import platform
 import signal
 import sys
 import time
+import uuid
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -90,6 +91,10 @@ class RealWiring:
     def host(self) -> str:
         """Return the name of this machine."""
         return platform.node()
+
+    def token(self) -> str:
+        """Return a word that no other run has."""
+        return uuid.uuid4().hex
 
     def execution(self) -> str:
         """Return the pipeline execution that LOCKSTEP_EXECUTION names, else CodeBuild's build; empty in neither."""

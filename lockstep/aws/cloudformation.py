@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
 
 
+# How often is looked whether drift was detected: for ten minutes.
+_LOOKS = 300
+
+
 @dataclass(frozen=True)
 class Stacks:
     """The stacks of one account in one region. `pause` is the time between two looks at drift, in seconds."""
@@ -89,12 +93,14 @@ class Stacks:
         with answers(f"looking for drift of the stack {stack} in account {self.account}"):
             looking = self.cloudformation.detect_stack_drift(StackName=stack)["StackDriftDetectionId"]
             now = self.cloudformation.describe_stack_drift_detection_status(StackDriftDetectionId=looking)
-            while now["DetectionStatus"] == "DETECTION_IN_PROGRESS":
+            for _ in range(_LOOKS):
+                if now["DetectionStatus"] != "DETECTION_IN_PROGRESS":
+                    break
                 time.sleep(self.pause)
                 now = self.cloudformation.describe_stack_drift_detection_status(StackDriftDetectionId=looking)
             found = tuple(self._drifts(stack))
-        failed = now["DetectionStatus"] == "DETECTION_FAILED"
-        return (*found, f"not all was looked at: {now.get('DetectionStatusReason', '')}") if failed else found
+        whole = now["DetectionStatus"] == "DETECTION_COMPLETE"
+        return found if whole else (*found, f"not all was looked at: {now.get('DetectionStatusReason', 'too slow')}")
 
     def _drifts(self, stack: StackName) -> Iterator[str]:
         wanted: dict[str, Any] = {"StackName": stack, "StackResourceDriftStatusFilters": ["MODIFIED", "DELETED"]}

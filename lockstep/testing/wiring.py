@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -35,6 +36,8 @@ from lockstep.testing.fakes import (
     World,
 )
 
+_TOKENS = itertools.count(1)
+
 
 @dataclass
 class FakeWiring:
@@ -60,6 +63,10 @@ class FakeWiring:
     def host(self) -> str:
         """A machine."""
         return "laptop"
+
+    def token(self) -> str:
+        """The next of a row of words."""
+        return str(next(_TOKENS))
 
     def execution(self) -> str:
         """None, or the one that was set."""

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from lockstep import canonical
-from lockstep.testing import TEST, FakeClock, World
+from lockstep.testing import TEST, FakeClock, FakeStore, World
 from tests.journeys.terminal import Outside
 
 if TYPE_CHECKING:
+    from lockstep.ports import Target
     from tests.journeys.terminal import Terminal
 
 HELLO = f"environments/{TEST}/locks/hello/"
@@ -27,7 +28,7 @@ def hold(terminal: Terminal, service: str = "hello", minutes: int = 65) -> str:
     """Have somebody else hold a service's lock for so long; return its key."""
     until = (START + timedelta(minutes=minutes)).isoformat()
     key = f"environments/{TEST}/locks/{service}/00000001.json"
-    lock = {**HOLDER, "execution": "job:7", "start": START.isoformat(), "until": until}
+    lock = {**HOLDER, "execution": "job:7", "token": "1", "start": START.isoformat(), "until": until}
     terminal.world.files[key] = canonical.encode(lock)
     return key
 
@@ -97,8 +98,8 @@ def test_waiting(terminal: Terminal) -> None:
 
 
 def test_waiting_ends(terminal: Terminal) -> None:
-    """Who waits in vain for an hour ends with 8."""
-    hold(terminal)
+    """Who waits in vain, for longer than any lock lasts, ends with 8."""
+    hold(terminal, minutes=1000)
 
     assert terminal.invoke(*DEPLOY, "--wait").code == 8
 
@@ -185,3 +186,41 @@ def test_the_execution_is_recorded(terminal: Terminal) -> None:
     lock = json.loads(terminal.world.files[f"{HELLO}00000001.json"])
     (record,) = terminal.invoke("history", "--env", "test", "--json").document["deployments"]
     assert (lock["execution"], record["execution"]) == ("pipeline:9", "pipeline:9")
+
+
+class Repeating(FakeStore):
+    """A bucket to which each write comes twice; what is told is the answer to the second."""
+
+    def put_once(self, key: str, content: bytes) -> bool:
+        """Write, and answer for the repetition."""
+        super().put_once(key, content)
+        return super().put_once(key, content)
+
+
+class Lossy(Outside):
+    """An outside that loses the first answer to each write into an environment's files."""
+
+    def reader(self, environment: str, through: str | None = None) -> Target:
+        """Open the environment with such a bucket."""
+        return replace(super().reader(environment, through), store=Repeating(self.world))
+
+
+def test_a_write_whose_answer_was_lost(terminal: Terminal) -> None:
+    """A deployment whose writes were repeated knows its own lock again, and leaves one record."""
+    terminal.outside = Lossy
+
+    seen = terminal.invoke(*DEPLOY)
+
+    records = [key for key in terminal.world.files if "/deployments/" in key]
+    assert (seen.code, len(records)) == (0, 1), seen.err
+    assert locks(terminal) == ["00000001.json", "00000001.released.json"]
+
+
+def test_unlocking_what_is_in_the_tree_no_more(two: Terminal) -> None:
+    """A service's lock is released also where its folder is gone."""
+    hold(two, "orders")
+    two.services = two.services[:1]
+
+    seen = two.invoke(*UNLOCK, "--yes")
+
+    assert (seen.code, "orders: held by" in seen.out) == (0, True), seen.err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -213,3 +214,30 @@ def test_a_dry_run(terminal: Terminal) -> None:
     assert (seen.code, terminal.accounts()) == (9, before)
     assert "Dry run: nothing was changed in prod." in seen.out
     assert "it was made from changes that nobody committed" in seen.err
+
+
+def test_a_smoke_test_of_something_else_proves_nothing(terminal: Terminal) -> None:
+    """A smoke test is refused where a function runs another digest than its stack's release, and while it changes."""
+    terminal.invoke("deploy", "--env", "test")
+    ((where, state),) = terminal.world.stacks.items()
+    terminal.world.stacks[where] = replace(state, status="UPDATE_IN_PROGRESS")
+    changing = terminal.invoke("smoke", "--env", "test")
+    terminal.world.stacks[where] = state
+    terminal.world.running["shop-test-hello-HelloFunction"] = a_digest("somebody's")
+
+    other = terminal.invoke("smoke", "--env", "test")
+
+    assert (changing.code, other.code) == (8, 9)
+    assert "runs another image than release" in other.err
+
+
+def test_a_release_that_a_smoke_test_alone_knows(terminal: Terminal) -> None:
+    """That a release was smoke-tested does not say that it was deployed: a record of that is asked for."""
+    terminal.invoke("deploy", "--env", "test")
+    for key in [key for key in terminal.world.files if "/deployments/" in key]:
+        del terminal.world.files[key]
+    terminal.invoke("smoke", "--env", "test")
+
+    refused = terminal.invoke("deploy", "--env", "prod", "--release", terminal.release(), "--profile", "releaser")
+
+    assert (refused.code, "its hello was never deployed to test" in refused.err) == (9, True)

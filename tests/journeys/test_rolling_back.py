@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from lockstep import canonical
 from lockstep.errors import DeployError, IdentityError
 from lockstep.testing import SETTINGS, a_service, engine_down
 from tests.journeys.terminal import changed
@@ -254,3 +256,32 @@ def test_a_damaged_record(terminal: Terminal) -> None:
     seen = terminal.invoke("history", "--env", "test")
 
     assert (seen.code, f"reading the record {key}" in seen.err) == (9, True)
+
+
+def test_a_parameter_that_came_later(terminal: Terminal) -> None:
+    """A rollback leaves out a setting that the earlier template does not declare yet."""
+    first = deploy(terminal, "one")
+    declared = {"Environment": {"Type": "String"}, "LogLevel": {"Type": "String", "Default": "INFO"}}
+    terminal.write_template("hello", Parameters=declared)
+    terminal.settings = SETTINGS.replace(
+        '[[environments]]\nname = "prod"',
+        '[environments.parameters.hello]\nLogLevel = "DEBUG"\n[[environments]]\nname = "prod"',
+    )
+    service = changed(a_service(), "two")
+    terminal.services = (replace(service, package_hash=canonical.hash_of("with a parameter")),)
+    later = terminal.invoke("deploy", "--env", "test")
+
+    seen = terminal.invoke(*BACK)
+
+    assert (later.code, seen.code, terminal.world.running[FUNCTION]) == (0, 0, first), later.err + seen.err
+
+
+def test_without_smoke_tests(terminal: Terminal) -> None:
+    """Services without smoke tests go back to the release before as well."""
+    terminal.services = (a_service(smoke=()),)
+    first = deploy(terminal, "one")
+    deploy(terminal, "two")
+
+    seen = terminal.invoke(*BACK)
+
+    assert (seen.code, terminal.world.running[FUNCTION]) == (0, first), seen.err

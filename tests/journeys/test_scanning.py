@@ -36,10 +36,14 @@ def test_a_finding_that_is_too_bad(terminal: Terminal) -> None:
 
 
 def test_a_finding_that_was_accepted(terminal: Terminal) -> None:
-    """A finding that was reviewed and accepted is deployed."""
+    """A finding that was reviewed and accepted is deployed, and the record says which, until when and why."""
     terminal.settings, terminal.world.scans, terminal.outside = STRICT, FOUND, Reviewed
 
-    assert terminal.invoke("deploy", "--env", "test").code == 0
+    seen = terminal.invoke("deploy", "--env", "test")
+
+    (record,) = terminal.invoke("history", "--env", "test", "--json").document["deployments"]
+    assert (seen.code, record["forced"]) == (0, [])
+    assert record["accepted"] == ["HelloFunction of hello: CVE-1 accepted until 2026-01-01: not called"]
 
 
 def test_a_finding_passed_by_force(terminal: Terminal) -> None:

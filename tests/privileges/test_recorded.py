@@ -33,6 +33,7 @@ UNHEARD = {"execution"}
 SAME = {"build": "developer"}
 ENCRYPTION = "S3 asks for it on the caller's behalf: no call of its own"
 PASSING = "CloudFormation asks for it when it is given a role: no call of its own"
+DRIFT = "CloudFormation asks for it for each resource of a stack whose drift is detected: no call of its own"
 DOCKER = "the Docker engine pushes and pulls by the registry's own protocol, which reports nothing"
 JOB = "only a job in CodeBuild writes a log; none runs in this version's sandbox"
 # What a policy allows though nobody called it, each with the reason for which it stays.
@@ -55,7 +56,7 @@ JUSTIFIED: dict[str, dict[str, str]] = {
         "kms:Decrypt": ENCRYPTION,
         "kms:GenerateDataKey": ENCRYPTION,
     },
-    "status": {"kms:Decrypt": ENCRYPTION},
+    "status": {"cloudformation:DetectStackResourceDrift": DRIFT, "kms:Decrypt": ENCRYPTION},
 }
 
 

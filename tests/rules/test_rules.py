@@ -27,7 +27,8 @@ ROOMS: dict[str, set[str]] = {
         "preview", "preview_report", "report", "scans", "signing", "ports",
     },
     "looking": {
-        "usecase", "catalog", "deployments", "execute", "history", "making", "plan", "report", "status_report", "ports",
+        "usecase", "catalog", "deployments", "execute", "gates", "history", "making", "plan", "report", "status_report",
+        "ports",
     },
     "prune": {"history"},
     "preview": {"ports", "making", "transform", "template", "intrinsics", "preview_report", "stateful", "iam_changes"},

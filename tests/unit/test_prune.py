@@ -40,6 +40,18 @@ def test_what_nothing_needs_goes() -> None:
     assert pruning.records == pruning.files[:1]
 
 
+def test_smoke_tests_are_no_deployments() -> None:
+    """Records of smoke tests do not count among the last deployments, however many there are."""
+    project = Project()
+    made = [project.add(a_version("hello", number)) for number in range(3)]
+    use = deployed(*made)
+    tested = [replace(a_record("x", kind=Kind.SMOKE), release=made[-1].release_id)] * 9
+
+    pruning = project.plan(replace(use, deployments=records(*use.deployments, *tested)), keep=3)
+
+    assert pruning.removed == ()
+
+
 def test_the_last_deployments_stay() -> None:
     """Of five deployments the releases of the last two stay whole, and the one that ran before those two."""
     project = Project()

@@ -101,6 +101,7 @@ def test_how_a_release_is_stored() -> None:
                 },
             },
             "made": {"branch": "main", **MADE},
+            "made_sha256": canonical.hash_of({"branch": "main", **MADE}),
         }
     )
 
@@ -198,7 +199,8 @@ def test_another_release_under_its_name() -> None:
 def test_a_release_of_another_format() -> None:
     """A release in a format that this version does not know is refused, even under its right name."""
     manifest = json.loads(stored(a_release()))["manifest"] | {"format": 1}
-    content = canonical.encode({"manifest": manifest, "made": {"branch": "main"}})
+    made = {"branch": "main"}
+    content = canonical.encode({"manifest": manifest, "made": made, "made_sha256": canonical.hash_of(made)})
 
     assert refusal(content, canonical.hash_of(manifest)) == (
         f"error: verifying the manifest of release {canonical.hash_of(manifest)}\n"
@@ -243,3 +245,13 @@ def test_a_key_that_is_not_that_of_its_hash(part: str) -> None:
     content = canonical.encode({"manifest": manifest, "made": {"branch": "main"}})
 
     assert "it is damaged" in refusal(content, canonical.hash_of(manifest))
+
+
+@pytest.mark.parametrize("name", ["branch", "by", "at"])
+def test_an_altered_maker(name: str) -> None:
+    """Who made a release, when and on which branch is no part of its name, and does not change unnoticed either."""
+    made = a_release()
+    document = json.loads(stored(made))
+    document["made"][name] = "other"
+
+    assert "it was altered" in refusal(canonical.encode(document), made.release_id)

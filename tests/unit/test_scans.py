@@ -28,7 +28,7 @@ def refusals(world: World, threshold: Severity = Severity.HIGH) -> tuple[tuple[s
     """Judge the image of hello; return what is refused and what was said."""
     said = FakeConsole()
     judge = scans.Judge(FakeRegistry(world), (), FakeClock(), said.say)
-    return judge.refusals((a_build(),), threshold), said.lines
+    return judge.look((a_build(),), threshold).refused, said.lines
 
 
 @given(some.sampled_from(Severity), some.lists(some.sampled_from(list(Severity)[1:])))

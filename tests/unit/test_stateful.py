@@ -7,7 +7,8 @@ from importlib import resources
 
 import pytest
 
-from lockstep.stateful import is_stateful
+from lockstep.model import ResourceChange
+from lockstep.stateful import gives_up_data, is_stateful
 
 
 @pytest.mark.parametrize(
@@ -36,3 +37,10 @@ def test_all_that_cfn_lint_knows() -> None:
     listed = resources.files("cfnlint").joinpath("data/AdditionalSpecs/StatefulResources.json").read_text()
 
     assert [kind for kind in json.loads(listed)["ResourceTypes"] if not is_stateful(kind)] == []
+
+
+@pytest.mark.parametrize("kind", ["AWS::CloudFormation::Stack", "AWS::Serverless::Application"])
+def test_a_nested_stack_that_changes(kind: str) -> None:
+    """A nested stack may lose data whenever it changes, since nobody looks into it; a new one has none."""
+    assert gives_up_data(ResourceChange("modify", "Inner", kind))
+    assert not gives_up_data(ResourceChange("add", "Inner", kind))

@@ -154,6 +154,7 @@ def test_what_runs_is_no_release() -> None:
 
     assert status_report.notes((one,)) == (
         f"test: its services are not of one release: hello {C[:12]}, orders unknown.",
+        "orders in test: its stack names no release.",
     )
     assert status_report.document((one,), "aws")["environments"][0]["release"] is None  # type: ignore[index]  # JSON
 
