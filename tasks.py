@@ -87,15 +87,21 @@ def package(c: Context, service: list[str], profile: str | None = None, json: bo
     _end(app.package(_open(c, json, profile), service))
 
 
-@task(help={"json": JSON, "profile": PROFILE})
-def release(c: Context, profile: str | None = None, json: bool = False) -> None:
+@task(
+    help={
+        "shard": "make the builds of this share of the services only, 1/2 for the first of two, and publish nothing",
+        "json": JSON,
+        "profile": PROFILE,
+    }
+)
+def release(c: Context, shard: str | None = None, profile: str | None = None, json: bool = False) -> None:
     """Build, push, package and publish a release.
 
     Example: invoke release
     """
     from lockstep import app
 
-    _end(app.release(_open(c, json, profile)))
+    _end(app.release(_open(c, json, profile), shard))
 
 
 @task(

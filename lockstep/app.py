@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from lockstep import making, report
+from lockstep import making, report, shards
 from lockstep.ports import Wiring
 from lockstep.usecase import say_which, select_services, target_of, use_case
 
@@ -40,11 +40,25 @@ def package(wiring: Wiring, services: Collection[str] = ()) -> int:
 
 
 @use_case
-def release(wiring: Wiring) -> int:
-    """Make the release of the working tree: build, push, package, publish, each only where it is needed."""
+def release(wiring: Wiring, shard: str | None = None) -> int:
+    """Make the release of the working tree: build, push, package, publish, each only where it is needed.
+
+    Of a shard, make the builds of its share of the services and publish nothing: the release joins them later.
+    """
     say_which(wiring)
+    if shard is not None:
+        return _make_share(wiring, shards.parse(shard))
     made, new = making.make_release(wiring)
     wiring.console.result(report.release_lines(made, new=new), report.release_document(made, new=new))
+    return 0
+
+
+def _make_share(wiring: Wiring, shard: shards.Shard) -> int:
+    services = wiring.services()
+    share = shard.share(services)
+    builds = making.make_builds(wiring, share) if share else ()
+    document = {**report.builds_document(builds, target_of(wiring)), "shard": str(shard)}
+    wiring.console.result(report.shard_lines(str(shard), builds, len(services)), document)
     return 0
 
 

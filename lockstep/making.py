@@ -207,6 +207,12 @@ def make_release(wiring: Wiring) -> tuple[Release, bool]:
     return making.publish(tuple(making.make(service) for service in wiring.services()), wiring.clock)
 
 
+def make_builds(wiring: Wiring, services: tuple[Service, ...]) -> tuple[ServiceBuild, ...]:
+    """Make the builds of some services, each part only where it is not there yet; publish no release."""
+    making = maker(wiring)
+    return tuple(making.make(service) for service in services)
+
+
 def find_release(store: Store, wanted: str) -> Release:
     """Read a release by its name, or by as much of it as is unique; raises GateError."""
     matches = [key for key in store.keys("releases/" + wanted) if key.endswith(".json")] if _is_hex(wanted) else []

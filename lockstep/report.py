@@ -162,8 +162,7 @@ def release_lines(release: Release, *, new: bool) -> Lines:
     """Say what a release holds."""
     head = f"Release {release.release_id} ({'new' if new else 'known already'}), commit {short(release.commit.sha)}"
     dirty = "  the working tree differs from that commit"
-    body = tuple(f"  {build.name}: {name} {ref}" for build in release.services for name, ref in build.images)
-    return (head, *((dirty,) if release.commit.dirty else ()), *body)
+    return (head, *((dirty,) if release.commit.dirty else ()), *_digests(release.services))
 
 
 def release_document(release: Release, *, new: bool) -> dict[str, object]:
@@ -173,6 +172,17 @@ def release_document(release: Release, *, new: bool) -> dict[str, object]:
         "new": new,
         "services": {build.name: build_document(build) for build in release.services},
     }
+
+
+def shard_lines(shard: str, builds: tuple[ServiceBuild, ...], of: int) -> Lines:
+    """Say of which services, out of so many, a shard made the builds, and that this is no release yet."""
+    made = ", ".join(build.name for build in builds) or "no service"
+    last = "No release is published by a shard: when all are done, invoke release joins them."
+    return (f"Shard {shard} of {of} services: {made}", *_digests(builds), last)
+
+
+def _digests(builds: tuple[ServiceBuild, ...]) -> Lines:
+    return tuple(f"  {build.name}: {name} {ref}" for build in builds for name, ref in build.images)
 
 
 def build_document(build: ServiceBuild) -> dict[str, object]:
