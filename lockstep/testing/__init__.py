@@ -42,6 +42,7 @@ from lockstep.testing.fakes import (
     FakeSandbox,
     FakeStacks,
     FakeStore,
+    FakeVault,
     World,
 )
 from lockstep.testing.wiring import FakeWiring
@@ -71,6 +72,7 @@ __all__ = [
     "FakeSandbox",
     "FakeStacks",
     "FakeStore",
+    "FakeVault",
     "FakeWiring",
     "World",
     "a_build",
