@@ -40,7 +40,7 @@ def test_parameters_are_read_ten_at_a_time() -> None:
     names = tuple(f"/shop/{number}" for number in range(11))
     with stubbed("ssm") as (session, stub):
         for some in (names[:10], names[10:]):
-            answer: Any = {"Parameters": [a_parameter(name, name[-1]) for name in some], "InvalidParameters": []}
+            answer: Any = {"Parameters": [a_parameter(name, name[-1]) for name in some]}
             stub.add_response("get_parameters", answer, {"Names": list(some), "WithDecryption": True})
 
         assert Vault(session).parameters(names) == {name: name[-1] for name in names}
@@ -51,7 +51,7 @@ def test_a_version_of_a_parameter() -> None:
     arn = "arn:aws:ssm:eu-west-1:111111111111:parameter/b"
     with stubbed("ssm") as (session, stub):
         found = [a_parameter("/a", "x", Selector=":3"), a_parameter("/b", "y", ARN=arn)]
-        stub.add_response("get_parameters", {"Parameters": found, "InvalidParameters": []})
+        stub.add_response("get_parameters", {"Parameters": found})
 
         assert Vault(session).parameters(("/a:3", arn)) == {"/a:3": "x", arn: "y"}
 
@@ -59,7 +59,7 @@ def test_a_version_of_a_parameter() -> None:
 def test_a_parameter_that_is_missing() -> None:
     """A parameter that is not there is an error that names it."""
     with stubbed("ssm") as (session, stub):
-        stub.add_response("get_parameters", {"Parameters": [], "InvalidParameters": ["/b"]})
+        stub.add_response("get_parameters", {"Parameters": [a_parameter("/a", "x")], "InvalidParameters": ["/b"]})
 
         with pytest.raises(ConfigError, match="missing: /b"):
             Vault(session).parameters(("/a", "/b"))

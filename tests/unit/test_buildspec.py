@@ -212,6 +212,11 @@ def test_the_least_file() -> None:
     assert read == Buildspec("b.yml", "/bin/sh", (Phase("build", (Command("a", 2),)),))
 
 
+def test_one_artifact() -> None:
+    """An artifact needs nothing but its files."""
+    assert buildspec.parse(f"{ARTIFACTS}files: [a]", "b.yml").artifacts == {"": Files(("a",))}
+
+
 @pytest.mark.parametrize(("text", "line", "key", "reason"), REFUSED.values(), ids=REFUSED)
 def test_what_is_refused(text: str, line: int, key: str, reason: str) -> None:
     """Whatever cannot be done as CodeBuild does it is refused, by file, line and key."""
