@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from invoke import Collection, Context, task
+from invoke import Collection, Context, Program, task
 
 if TYPE_CHECKING:
     from lockstep.ports import Wiring
@@ -19,6 +20,8 @@ SERVICE = "only this service; may be given more than once"
 ENV = "the environment's name"
 FORCE = "pass the gates that refuse the release, where the environment's settings allow it; it is recorded"
 ALLOW_REPLACE = "replace or remove what holds data, where a protected environment would refuse it"
+# Invoke takes whatever follows a task that wants a file for that file.
+HELP = ("--help", "-h")
 WAIT = "wait while somebody else deploys there, instead of ending with 8"
 
 
@@ -41,6 +44,12 @@ def _end(exit_code: int) -> None:
     """End the run where a task failed; let the next one begin where it did not: `invoke build push`."""
     if exit_code:
         sys.exit(exit_code)
+
+
+def _explain(task_name: str) -> None:
+    """Print a task's help and end the run, where Invoke has taken --help for the value that the task wants."""
+    # A copy: Invoke takes the help texts out of the tasks that it runs.
+    Program(namespace=copy.deepcopy(namespace)).run(["invoke", "--help", task_name])
 
 
 @task(help={"json": JSON, "profile": PROFILE})
@@ -90,18 +99,25 @@ def package(c: Context, service: list[str], profile: str | None = None, json: bo
 @task(
     help={
         "shard": "make the builds of this share of the services only, 1/2 for the first of two, and publish nothing",
+        "id": "print the release's name alone on stdout; words go to stderr",
         "json": JSON,
         "profile": PROFILE,
     }
 )
-def release(c: Context, shard: str | None = None, profile: str | None = None, json: bool = False) -> None:
+def release(
+    c: Context,
+    shard: str | None = None,
+    id: bool = False,  # noqa: A002 - Invoke names the flag after it
+    profile: str | None = None,
+    json: bool = False,
+) -> None:
     """Build, push, package and publish a release.
 
     Example: invoke release
     """
     from lockstep import app
 
-    _end(app.release(_open(c, json, profile), shard))
+    _end(app.release(_open(c, json or id, profile), shard, id_alone=id))
 
 
 @task(
@@ -428,8 +444,38 @@ def sandbox_status(c: Context, json: bool = False) -> None:
     _end(app.sandbox_status(_open(c, json)))
 
 
+@task(
+    name="run",
+    positional=["file"],
+    iterable=["set"],
+    help={
+        "file": "the buildspec, by its path from the top of the working tree",
+        "set": "NAME=VALUE of a variable that the pipeline would set; may be given more than once",
+        "profile": PROFILE,
+        "json": JSON,
+    },
+)
+def run_buildspec(
+    c: Context,
+    file: str,
+    set: list[str],  # noqa: A002 - Invoke names the flag after it
+    profile: str | None = None,
+    json: bool = False,
+) -> None:
+    """Run one buildspec here as CodeBuild would.
+
+    Example: invoke buildspec.run buildspecs/verify.yml
+    """
+    from lockstep import pipelines
+
+    if file in HELP:
+        _explain("buildspec.run")
+    _end(pipelines.run_buildspec(_open(c, json, profile), file, set))
+
+
 namespace = Collection(
     doctor, build, push, package, release, plan, deploy, promote, rollback, smoke, status, history, unlock, bootstrap,
     permissions, destroy, prune,
 )  # fmt: skip
+namespace.add_collection(Collection("buildspec", run_buildspec))
 namespace.add_collection(Collection("sandbox", start, stop, reset, sandbox_status))

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from lockstep import making, report, shards
+from lockstep.errors import ConfigError
 from lockstep.ports import Wiring
 from lockstep.usecase import say_which, select_services, target_of, use_case
 
@@ -40,16 +41,24 @@ def package(wiring: Wiring, services: Collection[str] = ()) -> int:
 
 
 @use_case
-def release(wiring: Wiring, shard: str | None = None) -> int:
+def release(wiring: Wiring, shard: str | None = None, *, id_alone: bool = False) -> int:
     """Make the release of the working tree: build, push, package, publish, each only where it is needed.
 
     Of a shard, make the builds of its share of the services and publish nothing: the release joins them later.
+    `id_alone` prints its name and nothing else as the result, for a shell to read; a shard has none.
     """
+    if shard is not None and id_alone:
+        raise ConfigError(
+            "releasing a shard", "it has no release whose name could be told", "leave --id or --shard out"
+        )
     say_which(wiring)
     if shard is not None:
         return _make_share(wiring, shards.parse(shard))
     made, new = making.make_release(wiring)
-    wiring.console.result(report.release_lines(made, new=new), report.release_document(made, new=new))
+    if id_alone:
+        wiring.console.alone(made.release_id)
+    else:
+        wiring.console.result(report.release_lines(made, new=new), report.release_document(made, new=new))
     return 0
 
 

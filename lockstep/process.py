@@ -27,6 +27,10 @@ CARRIED = (
     "UV_DEFAULT_INDEX", "UV_INDEX", "UV_NATIVE_TLS",
     "AWS_CSM_ENABLED", "AWS_CSM_HOST", "AWS_CSM_PORT", "AWS_CSM_CLIENT_ID",
 )  # fmt: skip
+# Of these what is the caller's own, and what a build gets of its own.
+_OWN = ("PATH", "HOME", "LANG", "LC_ALL", "TERM", "TMPDIR")
+# Where Linux keeps tools, as in CodeBuild's images.
+_TOOLS = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 SECRETS = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 MASK = "********"
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html, and the user:password@ of a URL
@@ -44,6 +48,15 @@ class Completed:
 def child_environment(environ: Mapping[str, str], **extra: str) -> dict[str, str]:
     """Return a child's environment: what CARRIED names from `environ`, then `extra`."""
     return {name: environ[name] for name in CARRIED if name in environ} | extra
+
+
+def outfit(environ: Mapping[str, str], tools: str) -> dict[str, str]:
+    """Return what a build begins with: a PATH with the folder `tools` first, and how to reach package registries.
+
+    It says nothing of who the caller is: no home, no credentials, no profile.
+    """
+    carried = {name: environ[name] for name in CARRIED if name in environ and name not in _OWN}
+    return {"PATH": f"{tools}:{_TOOLS}", "LANG": "C.UTF-8", "TERM": "xterm", **carried}
 
 
 def find(tool: str, env: Mapping[str, str]) -> str:

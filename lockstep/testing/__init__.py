@@ -43,6 +43,7 @@ from lockstep.testing.fakes import (
     FakeSandbox,
     FakeStacks,
     FakeStore,
+    FakeVault,
     World,
 )
 from lockstep.testing.wiring import FakeWiring
@@ -73,6 +74,7 @@ __all__ = [
     "FakeSandbox",
     "FakeStacks",
     "FakeStore",
+    "FakeVault",
     "FakeWiring",
     "World",
     "a_build",

@@ -23,6 +23,7 @@ def test_the_tasks() -> None:
     assert NAMES == [
         "bootstrap",
         "build",
+        "buildspec.run",
         "deploy",
         "destroy",
         "doctor",

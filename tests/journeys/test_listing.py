@@ -46,6 +46,7 @@ def test_listing_needs_nothing(tmp_path: Path) -> None:
             "  smoke            Run the smoke tests in an environment.",
             "  status           Show what runs in every environment.",
             "  unlock           Release a lock whose holder is dead, after asking.",
+            "  buildspec.run    Run one buildspec here as CodeBuild would.",
             "  sandbox.reset    Stop the AWS on this machine; forget its accounts.",
             "  sandbox.start    Start the AWS on this machine.",
             "  sandbox.status   Show what of the AWS on this machine runs.",

@@ -184,3 +184,10 @@ def test_a_shard_again(machine: Callable[[World], Terminal]) -> None:
 
     assert seen.code == 0
     assert [call for call in repeating.changes() if call.startswith("build")] == ["build stock HelloFunction"]
+
+
+def test_a_shard_has_no_name(terminal: Terminal) -> None:
+    """A shard publishes no release, so its name cannot be asked for."""
+    seen = terminal.invoke("release", "--shard", "1/2", "--id")
+
+    assert (seen.code, "it has no release to be named" in seen.err) == (2, True)

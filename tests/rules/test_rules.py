@@ -14,6 +14,7 @@ PURE = {
     "model", "names", "plan", "report", "account_report", "release", "template", "smoke", "canonical", "errors",
     "grants", "history", "prune", "status_report", "intrinsics", "needs", "optional", "policy", "preview_report",
     "stateful", "statements", "iam_changes", "shards",
+    "pipeline/buildspec", "pipeline/globs", "pipeline/nodes", "pipeline/variables",
 }  # fmt: skip
 IMPURE_MODULES = {
     "os", "sys", "io", "time", "datetime", "random", "secrets", "socket", "subprocess", "shutil", "tempfile",
@@ -77,8 +78,10 @@ ROOMS: dict[str, set[str]] = {
     "grants": {"needs", "policy"},
     "schemas": set(),
     "settings": set(),
-    "ports": {"settings", "account_ports", "needs", "policy"},
+    "ports": {"settings", "account_ports", "needs", "pipeline", "policy"},
     "account_ports": {"ports", "policy"},
+    "pipelines": {"usecase", "pipeline", "ports"},
+    "pipeline": {"pipeline", "process", "ports"},
     "process": set(),
     "git": {"process"},
     "sam": {"process", "ports"},
@@ -86,13 +89,13 @@ ROOMS: dict[str, set[str]] = {
     "doctor": {"process", "images"},
     "console": set(),
     "callers": {"aws", "settings"},
-    "aws": {"aws", "ports", "template", "intrinsics", "policy"},
+    "aws": {"aws", "pipeline", "ports", "template", "intrinsics", "policy"},
     "sandbox": {
         "sandbox", "aws", "ports", "process", "settings", "images", "schemas", "needs", "intrinsics", "policy",
     },
     "testing": {
-        "testing", "ports", "account_ports", "release", "settings", "template", "intrinsics", "policy", "schemas",
-        "trust",
+        "testing", "ports", "account_ports", "pipeline", "release", "settings", "template", "intrinsics", "policy",
+        "schemas", "trust",
     },
 }  # fmt: skip
 # A noqa gives its reason after a dash, a type: ignore in a comment of its own.

@@ -1,0 +1,1 @@
+"""Buildspecs and the pipeline, carried out on this machine as CodeBuild and CodePipeline would."""
