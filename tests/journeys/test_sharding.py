@@ -190,4 +190,4 @@ def test_a_shard_has_no_name(terminal: Terminal) -> None:
     """A shard publishes no release, so its name cannot be asked for."""
     seen = terminal.invoke("release", "--shard", "1/2", "--id")
 
-    assert (seen.code, "it has no release to be named" in seen.err) == (2, True)
+    assert (seen.code, "it has no release whose name could be told" in seen.err) == (2, True)
