@@ -60,7 +60,7 @@ def mixed(place: Place) -> Iterator[Place]:
         file.write_text(content)
     place.invoke("bootstrap", "--yes")
     yield place
-    ran = place.invoke("destroy", "--service", "mixed", "--confirm", "lockstep")
+    ran = place.invoke("destroy", "--service", "mixed", "--unprotect", "--confirm", "lockstep")
     assert ran.status == 0, ran.stderr
 
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,9 @@ JUSTIFIED: dict[str, dict[str, str]] = {
 }
 
 
+SIGNING_KEY = "arn:aws:kms:eu-west-1:111111111111:key/01234567-89ab-cdef-0123-456789abcdef"
+
+
 @pytest.fixture(scope="module")
 def recorded() -> dict[str, set[str]]:
     """The actions that each identity took, by its ARN; those that were denied are not among them."""
@@ -73,7 +77,9 @@ def recorded() -> dict[str, set[str]]:
 def roles() -> dict[str, access.Role]:
     """The roles of the sandbox's accounts, as the templates make them."""
     known = schemas.Schemas(schemas.installed(), "eu-west-1")
-    found = settings.load(ROOT / "infra" / "sandbox.toml", ROOT)
+    loaded = settings.load(ROOT / "infra" / "sandbox.toml", ROOT)
+    # As a test of e2e has it, where releases are signed.
+    found = replace(loaded, tooling=loaded.tooling.model_copy(update={"signing_key": SIGNING_KEY}))
     steps = account_stacks.plan(found, catalog.load(ROOT, context_files, known))
     return dict(access.read(steps, ROOT, found.region).roles)
 
