@@ -1,1 +1,1 @@
-"""What ships a release by itself: the pipeline, its buildspecs, and what runs both on this machine."""
+"""Buildspecs and the pipeline, carried out on this machine as CodeBuild and CodePipeline would."""
