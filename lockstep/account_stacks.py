@@ -107,11 +107,13 @@ def pipeline(settings: Settings) -> AccountStack:
 def standing(settings: Settings, there: Mapping[StackName, StackState]) -> tuple[AccountStack, ...]:
     """Return, as the settings want them, those stacks of tooling that are there, and no other.
 
-    A repository's is among them though its service is gone from the tree. Each keeps the key that it has.
+    A repository's is among them though its service is gone from the tree, and so is the pipeline's. Each keeps the key
+    that it has.
     """
     names = settings.names
     mine = [step for step in plan(settings, ()) if step.account == names.tooling and step.stack in there]
     mine += [_repository(settings, names, settings.environments, s) for s in there if names.is_repository_stack(s)]
+    mine += [pipeline(settings)] if settings.pipeline and names.pipeline_stack in there else []
     return tuple(
         replace(step, needs_key=False, parameters={**step.parameters, KEY_ARN: there[step.stack].parameters[KEY_ARN]})
         if step.needs_key

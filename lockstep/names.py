@@ -21,11 +21,9 @@ LABEL_SOURCE = "lockstep.source-hash"
 
 # A service or environment may not be called like a part of our own names in the tooling account.
 RESERVED = frozenset(
-    {
-        "account", "boundary", "build", "deploy", "deployer", "developer", "execution", "pipeline", "repository",
-        "status", "tooling", "verify",
-    }  # fmt: skip
-)
+    ("account", "boundary", "build", "deploy", "deployer", "developer", "execution", "pipeline", "repository",
+     "status", "tooling", "verify")
+)  # fmt: skip
 
 
 def partition_of(region: str) -> str:

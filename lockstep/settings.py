@@ -72,7 +72,8 @@ _Profile = Annotated[str, _form("[!-~]([ -~]*[!-~])?", "the name of an AWS profi
 _Principals = tuple[Annotated[str, _PRINCIPAL], ...]
 _Tags = dict[Annotated[str, _TAG], str]
 _Repository = Annotated[
-    str, _form(r"[\w.-]{1,100}(/[\w.-]{1,100})*", "a repository: its name, or owner/name, in letters, digits, _ . and -")
+    str,
+    _form(r"[\w.-]{1,100}(/[\w.-]{1,100})*", "a repository: its name, or owner/name, in letters, digits, _ . and -"),
 ]
 _Branch = Annotated[str, _form(r"[\w./-]{1,255}", "one branch: letters, digits, _ . / and -")]
 _Connection = Annotated[
@@ -286,10 +287,17 @@ def parse(text: str, file: str) -> Settings:
     if problems := list(_rules(schema)):
         raise _refusal(problems, text, file)
     targets = tuple(target.model_copy(update={"region": schema.region}) for target in schema.environments)
-    marked = schema.sandbox is not None
-    where = (Path(file), schema.project, schema.region, schema.tooling, targets)
-    more = {"sandbox": marked, "organization": schema.organization, "pipeline": schema.pipeline}
-    return Settings(*where, **more, text=text)
+    return Settings(
+        path=Path(file),
+        project=schema.project,
+        region=schema.region,
+        tooling=schema.tooling,
+        targets=targets,
+        sandbox=schema.sandbox is not None,
+        organization=schema.organization,
+        pipeline=schema.pipeline,
+        text=text,
+    )
 
 
 def check_services(settings: Settings, services: Collection[str]) -> None:
