@@ -415,8 +415,23 @@ def sandbox_status(c: Context, json: bool = False) -> None:
     _end(app.sandbox_status(_open(c, json)))
 
 
+@task(
+    name="deploy",
+    help={"yes": "apply without asking", "dry-run": "show what would change and change nothing", "json": JSON},
+)
+def pipeline_deploy(c: Context, yes: bool = False, dry_run: bool = False, json: bool = False) -> None:
+    """Make or update the pipeline in the tooling account.
+
+    Example: invoke pipeline.deploy --dry-run
+    """
+    from lockstep import pipelines
+
+    _end(pipelines.deploy(_open(c, json), yes=yes, dry_run=dry_run))
+
+
 namespace = Collection(
     doctor, build, push, package, release, plan, deploy, promote, rollback, smoke, status, history, unlock, bootstrap,
     permissions, destroy, prune,
 )  # fmt: skip
 namespace.add_collection(Collection("sandbox", start, stop, reset, sandbox_status))
+namespace.add_collection(Collection("pipeline", pipeline_deploy))

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 PURE = {
     "model", "names", "plan", "report", "account_report", "release", "template", "smoke", "canonical", "errors",
-    "grants", "history", "prune", "status_report", "intrinsics", "needs", "optional", "policy",
+    "grants", "history", "prune", "status_report", "intrinsics", "needs", "optional", "policy", "pipeline/rendering",
 }  # fmt: skip
 IMPURE_MODULES = {
     "os", "sys", "io", "time", "datetime", "random", "secrets", "socket", "subprocess", "shutil", "tempfile",
@@ -37,8 +37,13 @@ ROOMS: dict[str, set[str]] = {
     "status_report": {"history", "report"},
     "administration": {
         "usecase", "settings", "catalog", "plan", "report", "template", "account_stacks", "account_report",
-        "account_ports", "bootstrap", "destroy", "checks", "permissions", "trust", "intrinsics", "ports",
+        "account_ports", "agreeing", "bootstrap", "destroy", "checks", "permissions", "trust", "intrinsics", "ports",
     },
+    "agreeing": {"ports", "account_ports", "account_report", "account_stacks", "bootstrap"},
+    "pipelines": {
+        "usecase", "settings", "account_ports", "account_report", "account_stacks", "agreeing", "ports",
+    },
+    "pipeline": {"template"},
     "pruning": {
         "usecase", "account_ports", "account_report", "deployments", "making", "prune", "release", "report", "ports",
     },
@@ -48,7 +53,7 @@ ROOMS: dict[str, set[str]] = {
     "execute": {"ports", "making", "plan", "smoke"},
     "making": {"ports", "catalog", "release", "signing", "smoke", "template"},
     "permissions": {"ports", "making", "transform", "template", "needs", "grants", "intrinsics", "policy"},
-    "account_stacks": {"ports", "settings", "template", "grants"},
+    "account_stacks": {"ports", "settings", "template", "grants", "pipeline"},
     "bootstrap": {"ports", "account_ports", "account_stacks", "template", "needs", "intrinsics"},
     "destroy": {"ports", "account_ports", "settings"},
     "checks": {"ports", "account_ports", "account_stacks", "settings", "access", "plan", "trust"},
