@@ -429,9 +429,39 @@ def pipeline_deploy(c: Context, yes: bool = False, dry_run: bool = False, json: 
     _end(pipelines.deploy(_open(c, json), yes=yes, dry_run=dry_run))
 
 
+@task(
+    name="run",
+    iterable=["approve"],
+    help={
+        "until": "stop after this stage",
+        "approve": "give approval in this stage; goes on where an execution waits there; may be given more than once",
+        "reject": "end the execution that waits for approval in this stage",
+        "commit": "run this commit; default: the newest one of the branch",
+        "branch": "run the newest commit of this branch; default: the branch of the pipeline's source",
+        "json": JSON,
+    },
+)
+def pipeline_run(
+    c: Context,
+    approve: list[str],
+    until: str = "",
+    reject: str = "",
+    commit: str | None = None,
+    branch: str | None = None,
+    json: bool = False,
+) -> None:
+    """Run the pipeline that the sandbox has, on this machine.
+
+    Example: invoke pipeline.run --until Release
+    """
+    from lockstep import pipelines
+
+    _end(pipelines.run(_open(c, json), pipelines.Asked(until, approve, reject, commit, branch)))
+
+
 namespace = Collection(
     doctor, build, push, package, release, plan, deploy, promote, rollback, smoke, status, history, unlock, bootstrap,
     permissions, destroy, prune,
 )  # fmt: skip
 namespace.add_collection(Collection("sandbox", start, stop, reset, sandbox_status))
-namespace.add_collection(Collection("pipeline", pipeline_deploy))
+namespace.add_collection(Collection("pipeline", pipeline_deploy, pipeline_run))

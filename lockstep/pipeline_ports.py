@@ -37,14 +37,14 @@ class Agent(Protocol):
     def get(self, bucket: str, key: str) -> bytes:
         """A file of a bucket; raises LockstepError where it is missing, or the role may not read it."""
 
-    def put(self, bucket: str, key: str, content: bytes) -> None:
+    def put(self, bucket: str, key: str, content: bytes, encryption_key: str) -> None:
         """Write a file to a bucket; raises LockstepError where the role may not."""
 
-    def parameter(self, name: str) -> str:
-        """A parameter of Systems Manager; raises LockstepError where there is none, or the role may not read it."""
+    def parameters(self, names: Sequence[str]) -> Mapping[str, str]:
+        """Parameters of Systems Manager; raises LockstepError where one is missing, or the role may not read it."""
 
-    def secret(self, named: str) -> str:
-        """A secret, or a key of one, as a buildspec names it; raises LockstepError as `parameter` does."""
+    def secret(self, name: str, key: str, stage: str, version: str) -> str:
+        """A secret, or the value of a key in it; raises LockstepError as `parameters` does."""
 
 
 class Machinery(Protocol):
@@ -59,8 +59,8 @@ class Machinery(Protocol):
     def become(self, role: str, source: str, session: str) -> Agent:
         """Take a role as the service whose resource `source` is; raises IdentityError where it is not trusted."""
 
-    def environment(self) -> Mapping[str, str]:
-        """What a build's environment holds beside CodeBuild's: how this machine's tools, network and AWS are reached."""
+    def environment(self, *, privileged: bool) -> Mapping[str, str]:
+        """What a build needs of this machine: its tools, its network, its AWS, and its Docker engine if privileged."""
 
 
 class Repository(Protocol):

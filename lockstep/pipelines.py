@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import json
+import uuid
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
-from lockstep import account_report, account_stacks, agreeing
+from lockstep import account_report, account_stacks, agreeing, report
 from lockstep.account_ports import Administrator
 from lockstep.account_stacks import KEY_ARN, AccountStack
 from lockstep.agreeing import Job
-from lockstep.errors import ConfigError
+from lockstep.errors import BusyError, ConfigError, DeployError, did_you_mean
+from lockstep.pipeline import definition, executions, projects
+from lockstep.pipeline.definition import Pipeline
+from lockstep.pipeline.executions import Execution, Executions
+from lockstep.pipeline.jobs import Around
+from lockstep.pipeline.runner import Runner, Wish
+from lockstep.pipeline_ports import Machinery
 from lockstep.ports import Wiring
 from lockstep.settings import Settings
 from lockstep.usecase import say_which, target_of, use_case
@@ -44,3 +54,102 @@ def _with_key(step: AccountStack, settings: Settings, tooling: Administrator) ->
         raise ConfigError("deploying the pipeline", f"not there yet: {', '.join(missing)}", "invoke bootstrap")
     key = there[names.tooling_resources_stack].outputs[KEY_ARN]
     return replace(step, needs_key=False, parameters={**step.parameters, KEY_ARN: key})
+
+
+# A person is asked, so the run ends before its end.
+WAITING = 3
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What `invoke pipeline.run` was given. Without a commit it is the newest one of the branch."""
+
+    until: str = ""
+    approve: Collection[str] = ()
+    reject: str = ""
+    commit: str | None = None
+    branch: str | None = None
+
+    @property
+    def wish(self) -> Wish:
+        """What of it the runner is told."""
+        return Wish(self.approve, self.reject, self.until)
+
+
+@use_case
+def run(wiring: Wiring, asked: Asked) -> int:
+    """Execute the pipeline that is deployed in the sandbox, or go on with an execution that waits for approval."""
+    say_which(wiring)
+    settings, machinery = wiring.settings(), wiring.machinery()
+    document = _as_json(machinery.pipeline(settings.names.pipeline_stack))
+    pipeline = definition.read(document)
+    around = Around(machinery, wiring.clock, pipeline, _projects(machinery, pipeline), settings.region)
+    _check(asked, pipeline)
+    kept = Executions(wiring.root / ".lockstep" / "pipeline")
+    execution = kept.waiting(pipeline.name)
+    if execution is None:
+        execution = _begin(wiring, asked, pipeline)
+        kept.begin(execution, document)
+    else:
+        _see_that_it_is_meant(execution, asked, is_same=kept.definition(execution.id) == document)
+    wiring.console.say(f"Execution {execution.id} of {pipeline.name}, recorded in {kept.place(execution.id)}")
+    repository, say = wiring.repository(), wiring.console.say
+    ended = Runner(around, repository, kept, execution, asked.wish, say, lambda: str(uuid.uuid4())).run()
+    wiring.console.result(_lines(ended), ended.document())
+    if ended.status == executions.WAITING:
+        return WAITING
+    is_rejected = ended.status == executions.FAILED and not asked.reject
+    return DeployError.exit_code if is_rejected else 0
+
+
+def _projects(machinery: Machinery, pipeline: Pipeline) -> dict[str, projects.Project]:
+    found = [projects.read(one) for one in machinery.projects(pipeline.projects)]
+    return {one.name: one for one in found}
+
+
+def _as_json(document: Mapping[str, Any]) -> Any:  # noqa: ANN401 - any JSON
+    """Return a document as a file of it reads: its dates are text."""
+    return json.loads(json.dumps(document, default=str))
+
+
+def _check(asked: Asked, pipeline: Pipeline) -> None:
+    """See that the stages that were named are there; raises ConfigError."""
+    stages, approvals = [stage.name for stage in pipeline.stages], pipeline.approvals()
+    given = [("--until", asked.until, stages), ("--reject", asked.reject, approvals)]
+    given += [("--approve", name, approvals) for name in asked.approve]
+    for flag, name, known in given:
+        if name and name not in known:
+            answer = f"{pipeline.name} has {', '.join(known) or 'none'}"
+            raise ConfigError(f"looking for the stage {name} of {flag}", answer, did_you_mean(name, known))
+
+
+def _begin(wiring: Wiring, asked: Asked, pipeline: Pipeline) -> Execution:
+    if asked.reject:
+        raise ConfigError(f"rejecting {asked.reject}", "no execution waits for approval", "invoke pipeline.run")
+    revision = wiring.repository().revision(asked.commit, asked.branch or pipeline.source.branch)
+    new = str(uuid.uuid4())
+    variables = {"codepipeline": {"PipelineExecutionId": new}, "variables": dict(pipeline.variables)}
+    return Execution(new, pipeline.name, wiring.clock.now(), revision, variables=variables)
+
+
+def _see_that_it_is_meant(execution: Execution, asked: Asked, *, is_same: bool) -> None:
+    """See that a person decided on the execution that waits; raises BusyError, or ConfigError, where none did."""
+    stage, tried = execution.waits_in, f"going on with execution {execution.id}, which waits in {execution.waits_in}"
+    decide = f"invoke pipeline.run --approve {stage}, or --reject {stage}"
+    if stage not in {*asked.approve, asked.reject}:
+        raise BusyError(f"running {execution.pipeline}", f"execution {execution.id} waits in {stage}", decide)
+    if asked.commit or asked.branch:
+        raise ConfigError(tried, "it has its commit already", decide)
+    if not is_same and stage != asked.reject:
+        cure = f"invoke pipeline.run --reject {stage}, then run it anew"
+        raise ConfigError(tried, "the pipeline was deployed anew since it began", cure)
+
+
+def _lines(execution: Execution) -> tuple[str, ...]:
+    rows = [
+        (stage.name, action.name, action.status, f"{action.seconds:.1f}", action.log)
+        for stage in execution.stages
+        for action in stage.actions
+    ]
+    said = f"Execution {execution.id}: {execution.status}"
+    return (*report.table(("STAGE", "ACTION", "STATUS", "SECONDS", "LOG"), rows), said)

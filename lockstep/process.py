@@ -17,16 +17,16 @@ from pathlib import Path
 
 from lockstep.errors import ConfigError
 
-# What every child needs and no more: where tools, home and scratch space are, how to reach the package registries
-# from a machine whose network wants a proxy or a certificate of its own, and to whom an SDK reports its calls.
-CARRIED = (
-    "PATH", "HOME", "LANG", "LC_ALL", "TERM", "TMPDIR",
+# How to reach the package registries from a machine whose network wants a proxy or a certificate of its own, and to
+# whom an SDK reports its calls; with that, what every child needs and no more: where tools, home and scratch space are.
+REACH = (
     "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy",
     "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "AWS_CA_BUNDLE",
     "PIP_CERT", "PIP_CONFIG_FILE", "PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS",
     "UV_DEFAULT_INDEX", "UV_INDEX", "UV_NATIVE_TLS",
     "AWS_CSM_ENABLED", "AWS_CSM_HOST", "AWS_CSM_PORT", "AWS_CSM_CLIENT_ID",
 )  # fmt: skip
+CARRIED = ("PATH", "HOME", "LANG", "LC_ALL", "TERM", "TMPDIR", *REACH)
 SECRETS = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 MASK = "********"
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html, and the user:password@ of a URL

@@ -1,4 +1,4 @@
-"""Takes commits out of git: the files of one as a zip, and what it says of itself. Changes nothing in the repository."""
+"""Takes commits out of git: the files of one as a zip, and what it says of itself. Changes nothing there."""
 
 from __future__ import annotations
 

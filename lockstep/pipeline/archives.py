@@ -33,7 +33,9 @@ def text(content: bytes, name: str) -> str:
         with zipfile.ZipFile(io.BytesIO(content)) as packed:
             return packed.read(name).decode("utf-8")
     except KeyError:
-        raise DeployError(f"reading {name}", "the source has no such file", "commit it, or correct the pipeline") from None
+        raise DeployError(
+            f"reading {name}", "the source has no such file", "commit it, or correct the pipeline"
+        ) from None
     except UnicodeDecodeError as error:
         raise DeployError(f"reading {name}", "it is not UTF-8", "save it as UTF-8") from error
 
@@ -51,7 +53,9 @@ def _unpack(packed: zipfile.ZipFile, entry: zipfile.ZipInfo, folder: Path, what:
     if stat.S_ISLNK(mode):
         leads = PurePosixPath(content.decode("utf-8", "surrogateescape"))
         if leads.is_absolute() or not (target.parent / leads).resolve().is_relative_to(folder.resolve()):
-            raise DeployError(f"unpacking {what}", f"the link {entry.filename!r} leads outside of it", "remove the link")
+            raise DeployError(
+                f"unpacking {what}", f"the link {entry.filename!r} leads outside of it", "remove the link"
+            )
         target.symlink_to(leads)
         return
     target.write_bytes(content)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +18,7 @@ from lockstep.pipeline.variables import names as variables_in
 _NAME = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9.@_-]{1,100}")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 # https://docs.aws.amazon.com/codepipeline/latest/userguide/action-reference-CodeBuild.html
-VARIABLE_TYPES = ("PLAINTEXT", "PARAMETER_STORE", "SECRETS_MANAGER")
+_TYPES = ("PLAINTEXT",)
 _LONGEST = 1000
 # Namespaces that no action may have: the pipeline's own variables, and CodePipeline's.
 OWN = ("variables", "codepipeline")
@@ -31,6 +31,11 @@ class Source:
     provider: str
     repository: str
     branch: str
+
+    @property
+    def name(self) -> str:
+        """What it is called, with its provider."""
+        return f"{self.repository} of {self.provider}"
 
 
 @dataclass(frozen=True)
@@ -92,6 +97,18 @@ class Pipeline:
     variables: Mapping[str, str]
 
     @property
+    def source(self) -> Source:
+        """Where its commit comes from."""
+        works = (action.work for stage in self.stages for action in stage.actions)
+        return next(work for work in works if isinstance(work, Source))
+
+    def approvals(self) -> tuple[str, ...]:
+        """Return the stages in which somebody is asked."""
+        return tuple(
+            stage.name for stage in self.stages if any(isinstance(action.work, Approval) for action in stage.actions)
+        )
+
+    @property
     def projects(self) -> tuple[str, ...]:
         """The CodeBuild projects that it uses."""
         works = (action.work for stage in self.stages for action in stage.actions)
@@ -100,11 +117,10 @@ class Pipeline:
 
 @dataclass(frozen=True)
 class Variable:
-    """A variable of an action or a project: plain, or the name of a parameter or a secret that holds it."""
+    """A variable of an action or a project."""
 
     name: str
     value: str
-    kind: str = "PLAINTEXT"
 
 
 def read(document: Mapping[str, Any]) -> Pipeline:
@@ -153,8 +169,9 @@ def variables(part: Part) -> tuple[Variable, ...]:
         fields = one.fields(["name"], ["value", "type"])
         if not _VARIABLE.fullmatch(fields["name"].text()):
             raise fields["name"].refuse(f"'{fields['name'].text()}' is no name of a variable")
-        kind = fields["type"].choice(VARIABLE_TYPES) if "type" in fields else VARIABLE_TYPES[0]
-        found.append(Variable(fields["name"].text(), one.at(f"{one.place}.value", given.get("value")).text(), kind))
+        if "type" in fields:
+            fields["type"].choice(_TYPES)
+        found.append(Variable(fields["name"].text(), one.at(f"{one.place}.value", given.get("value")).text()))
     twice = [one.name for one in found if [each.name for each in found].count(one.name) > 1]
     if twice:
         raise part.refuse(f"'{twice[0]}' stands there twice")
@@ -217,9 +234,7 @@ def _artifacts(part: Part | None) -> tuple[str, ...]:
 
 
 def _connection(part: Part) -> Source:
-    fields = part.fields(
-        ["ConnectionArn", "FullRepositoryId", "BranchName"], ["OutputArtifactFormat", "DetectChanges"]
-    )
+    fields = part.fields(["ConnectionArn", "FullRepositoryId", "BranchName"], ["OutputArtifactFormat", "DetectChanges"])
     return _source(fields, "CodeConnections", "FullRepositoryId")
 
 
@@ -260,7 +275,7 @@ def _approval(part: Part) -> Approval:
     return Approval(given.get("CustomData", ""), given.get("ExternalEntityLink", ""), given.get("NotificationArn", ""))
 
 
-_WORKS = {
+_WORKS: dict[tuple[str, ...], Callable[[Part], Source | Build | Approval]] = {
     ("Source", "AWS", "CodeStarSourceConnection", "1"): _connection,
     ("Source", "AWS", "CodeCommit", "1"): _code_commit,
     ("Build", "AWS", "CodeBuild", "1"): _build,
@@ -271,6 +286,9 @@ _WORKS = {
 
 def _check(pipeline: Pipeline, part: Part) -> None:
     """See that what each action takes is there before it runs; raises ConfigError for what nothing gives."""
+    sources = [one for stage in pipeline.stages for one in stage.actions if isinstance(one.work, Source)]
+    if len(sources) != 1:
+        raise part.refuse(f"it has {len(sources)} source actions; the local repository stands in for exactly one")
     artifacts: set[str] = set()
     namespaces = set(OWN)
     stages: set[str] = set()

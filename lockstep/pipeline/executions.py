@@ -120,7 +120,7 @@ class Executions:
         return json.loads((self.place(execution) / _DEFINITION).read_text(encoding="utf-8"))
 
     def waiting(self, pipeline: str) -> Execution | None:
-        """Return the execution of a pipeline that waits for approval, the one that began first; None where none does."""
+        """Return the execution of a pipeline that waits for approval, the first one; None where none does."""
         records = [json.loads(file.read_text(encoding="utf-8")) for file in self.folder.glob(f"*/{_RECORD}")]
         found = [of_document(one) for one in records if one["pipeline"] == pipeline and one["status"] == WAITING]
         return min(found, key=lambda one: one.started, default=None)

@@ -33,6 +33,7 @@ from lockstep.testing.fakes import (
     FakeStore,
     World,
 )
+from lockstep.testing.pipeline import FakeMachinery, FakeRepository, Workshop
 
 
 @dataclass
@@ -50,6 +51,7 @@ class FakeWiring:
     clock: ports.Clock = field(default_factory=FakeClock)
     job: str = ""
     accepted: tuple[ScanException, ...] = ()
+    workshop: Workshop = field(default_factory=Workshop)
 
     @cached_property
     def console(self) -> FakeConsole:
@@ -141,6 +143,14 @@ class FakeWiring:
             keys=FakeKeys(self.world),
             skew=self.world.skew,
         )
+
+    def machinery(self) -> FakeMachinery:
+        """The services of the workshop."""
+        return FakeMachinery(self.workshop)
+
+    def repository(self) -> FakeRepository:
+        """The repository of the workshop."""
+        return FakeRepository(self.workshop)
 
     def knowledge(self) -> Schemas:
         """What is known everywhere."""

@@ -15,7 +15,7 @@ import tasks
 from lockstep import canonical, ports
 from lockstep.console import Console
 from lockstep.errors import IdentityError
-from lockstep.testing import SETTINGS, FakeIdentity, FakeWiring, World, a_commit, a_service
+from lockstep.testing import SETTINGS, FakeIdentity, FakeWiring, Workshop, World, a_commit, a_service
 
 if TYPE_CHECKING:
     import pytest
@@ -131,6 +131,7 @@ class Terminal:
     word: str | None = None
     commit: Commit = field(default_factory=a_commit)
     outside: type[Outside] = Outside
+    workshop: Workshop = field(default_factory=Workshop)
 
     def __post_init__(self) -> None:
         for service in self.services:
@@ -181,4 +182,5 @@ class Terminal:
             checked_out=self.commit,
             answer=self.answer,
             word=self.word,
+            workshop=self.workshop,
         )
