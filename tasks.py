@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from invoke import Collection, Context, task
+from invoke import Collection, Context, Program, task
 
 if TYPE_CHECKING:
     from lockstep.ports import Wiring
@@ -18,6 +19,8 @@ SERVICE = "only this service; may be given more than once"
 # Optional to Invoke, required by us: Invoke takes whatever comes next, even --help, for what it requires itself.
 ENV = "the environment's name"
 FORCE = "pass the gates that refuse the release, where the environment's settings allow it; it is recorded"
+# Invoke takes whatever follows a task that wants a file for that file.
+HELP = ("--help", "-h")
 WAIT = "wait while somebody else deploys there, instead of ending with 8"
 
 
@@ -40,6 +43,12 @@ def _end(exit_code: int) -> None:
     """End the run where a task failed; let the next one begin where it did not: `invoke build push`."""
     if exit_code:
         sys.exit(exit_code)
+
+
+def _explain(task_name: str) -> None:
+    """Print a task's help and end the run, where Invoke has taken --help for the value that the task wants."""
+    # A copy: Invoke takes the help texts out of the tasks that it runs.
+    Program(namespace=copy.deepcopy(namespace)).run(["invoke", "--help", task_name])
 
 
 @task(help={"json": JSON, "profile": PROFILE})
@@ -86,15 +95,26 @@ def package(c: Context, service: list[str], profile: str | None = None, json: bo
     _end(app.package(_open(c, json, profile), service))
 
 
-@task(help={"json": JSON, "profile": PROFILE})
-def release(c: Context, profile: str | None = None, json: bool = False) -> None:
+@task(
+    help={
+        "id": "print the release's name alone on stdout; words go to stderr",
+        "json": JSON,
+        "profile": PROFILE,
+    }
+)
+def release(
+    c: Context,
+    id: bool = False,  # noqa: A002 - Invoke names the flag after it
+    profile: str | None = None,
+    json: bool = False,
+) -> None:
     """Build, push, package and publish a release.
 
     Example: invoke release
     """
     from lockstep import app
 
-    _end(app.release(_open(c, json, profile)))
+    _end(app.release(_open(c, json or id, profile), id_alone=id))
 
 
 @task(
@@ -459,9 +479,39 @@ def pipeline_run(
     _end(pipelines.run(_open(c, json), pipelines.Asked(until, approve, reject, commit, branch)))
 
 
+@task(
+    name="run",
+    positional=["file"],
+    iterable=["set"],
+    help={
+        "file": "the buildspec, by its path from the top of the working tree",
+        "set": "NAME=VALUE of a variable that the pipeline would set; may be given more than once",
+        "profile": PROFILE,
+        "json": JSON,
+    },
+)
+def run_buildspec(
+    c: Context,
+    file: str,
+    set: list[str],  # noqa: A002 - Invoke names the flag after it
+    profile: str | None = None,
+    json: bool = False,
+) -> None:
+    """Run one buildspec here as CodeBuild would.
+
+    Example: invoke buildspec.run buildspecs/verify.yml
+    """
+    from lockstep import buildspecs
+
+    if file in HELP:
+        _explain("buildspec.run")
+    _end(buildspecs.run_buildspec(_open(c, json, profile), file, set))
+
+
 namespace = Collection(
     doctor, build, push, package, release, plan, deploy, promote, rollback, smoke, status, history, unlock, bootstrap,
     permissions, destroy, prune,
 )  # fmt: skip
+namespace.add_collection(Collection("buildspec", run_buildspec))
 namespace.add_collection(Collection("sandbox", start, stop, reset, sandbox_status))
 namespace.add_collection(Collection("pipeline", pipeline_deploy, pipeline_run))

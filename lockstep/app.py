@@ -40,11 +40,17 @@ def package(wiring: Wiring, services: Collection[str] = ()) -> int:
 
 
 @use_case
-def release(wiring: Wiring) -> int:
-    """Make the release of the working tree: build, push, package, publish, each only where it is needed."""
+def release(wiring: Wiring, *, id_alone: bool = False) -> int:
+    """Make the release of the working tree: build, push, package, publish, each only where it is needed.
+
+    `id_alone` prints its name and nothing else as the result, for a shell to read.
+    """
     say_which(wiring)
     made, new = making.make_release(wiring)
-    wiring.console.result(report.release_lines(made, new=new), report.release_document(made, new=new))
+    if id_alone:
+        wiring.console.alone(made.release_id)
+    else:
+        wiring.console.result(report.release_lines(made, new=new), report.release_document(made, new=new))
     return 0
 
 

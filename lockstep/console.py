@@ -30,6 +30,10 @@ class Console:
             for line in lines:
                 print(line, flush=True)
 
+    def alone(self, word: str) -> None:
+        """Print the one word that whoever runs this waits for, on stdout; words for people go elsewhere then."""
+        print(word, flush=True)
+
     def confirm(self, question: str) -> bool | None:
         """Ask on the terminal; None where there is none, since nobody can answer there."""
         answer = self.ask(f"{question} [y/N]")

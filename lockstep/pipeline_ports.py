@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from lockstep.pipeline.build import Vault
 
 
 @dataclass(frozen=True)
@@ -40,11 +43,8 @@ class Agent(Protocol):
     def put(self, bucket: str, key: str, content: bytes, encryption_key: str) -> None:
         """Write a file to a bucket; raises LockstepError where the role may not."""
 
-    def parameters(self, names: Sequence[str]) -> Mapping[str, str]:
-        """Parameters of Systems Manager; raises LockstepError where one is missing, or the role may not read it."""
-
-    def secret(self, name: str, key: str, stage: str, version: str) -> str:
-        """A secret, or the value of a key in it; raises LockstepError as `parameters` does."""
+    def vault(self) -> Vault:
+        """The parameters and secrets that the role may read."""
 
 
 class Machinery(Protocol):

@@ -83,7 +83,7 @@ def run(wiring: Wiring, asked: Asked) -> int:
     settings, machinery = wiring.settings(), wiring.machinery()
     document = _as_json(machinery.pipeline(settings.names.pipeline_stack))
     pipeline = definition.read(document)
-    around = Around(machinery, wiring.clock, pipeline, _projects(machinery, pipeline), settings.region)
+    around = Around(machinery, wiring.clock, pipeline, _projects(machinery, pipeline), settings.names)
     _check(asked, pipeline)
     kept = Executions(wiring.root / ".lockstep" / "pipeline")
     execution = kept.waiting(pipeline.name)

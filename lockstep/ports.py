@@ -26,6 +26,7 @@ from lockstep.model import (
 if TYPE_CHECKING:
     from lockstep.account_ports import Administrator, Overview
     from lockstep.needs import Knowledge
+    from lockstep.pipeline.build import Vault
     from lockstep.pipeline_ports import Machinery, Repository
     from lockstep.settings import Settings
 
@@ -43,6 +44,9 @@ class Console(Protocol):
 
     def result(self, lines: tuple[str, ...], document: object) -> None:
         """Print a result: its lines, or the document where JSON was asked for."""
+
+    def alone(self, word: str) -> None:
+        """Print the one word that whoever runs this waits for, on stdout."""
 
     def confirm(self, question: str) -> bool | None:
         """Ask a yes-or-no question; None where nobody is there to answer."""
@@ -329,6 +333,15 @@ class Wiring(Protocol):
 
     def commit(self) -> Commit:
         """What the working tree was made from; raises ConfigError outside git."""
+
+    def copy_source(self, folder: Path) -> None:
+        """Copy every file that git tracks, as it is now, into a new folder; raises ConfigError outside git."""
+
+    def outfit(self) -> Mapping[str, str]:
+        """What a build on this machine begins with: PATH, language, the way to package registries; no caller's own."""
+
+    def vault(self) -> Vault:
+        """Open the parameter store and the secrets of tooling as the caller; raises IdentityError."""
 
     def tooling(self) -> Tooling:
         """Open the tooling account as the caller; raises IdentityError where it is another account."""

@@ -17,16 +17,20 @@ from pathlib import Path
 
 from lockstep.errors import ConfigError
 
-# How to reach the package registries from a machine whose network wants a proxy or a certificate of its own, and to
-# whom an SDK reports its calls; with that, what every child needs and no more: where tools, home and scratch space are.
-REACH = (
+# What every child needs and no more: where tools, home and scratch space are, how to reach the package registries
+# from a machine whose network wants a proxy or a certificate of its own, and to whom an SDK reports its calls.
+CARRIED = (
+    "PATH", "HOME", "LANG", "LC_ALL", "TERM", "TMPDIR",
     "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy",
     "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "AWS_CA_BUNDLE",
     "PIP_CERT", "PIP_CONFIG_FILE", "PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS",
     "UV_DEFAULT_INDEX", "UV_INDEX", "UV_NATIVE_TLS",
     "AWS_CSM_ENABLED", "AWS_CSM_HOST", "AWS_CSM_PORT", "AWS_CSM_CLIENT_ID",
 )  # fmt: skip
-CARRIED = ("PATH", "HOME", "LANG", "LC_ALL", "TERM", "TMPDIR", *REACH)
+# Of these what is the caller's own, and what a build gets of its own.
+_OWN = ("PATH", "HOME", "LANG", "LC_ALL", "TERM", "TMPDIR")
+# Where Linux keeps tools, as in CodeBuild's images.
+_TOOLS = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 SECRETS = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 MASK = "********"
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html, and the user:password@ of a URL
@@ -44,6 +48,15 @@ class Completed:
 def child_environment(environ: Mapping[str, str], **extra: str) -> dict[str, str]:
     """Return a child's environment: what CARRIED names from `environ`, then `extra`."""
     return {name: environ[name] for name in CARRIED if name in environ} | extra
+
+
+def outfit(environ: Mapping[str, str], tools: str) -> dict[str, str]:
+    """Return what a build begins with: a PATH with the folder `tools` first, and how to reach package registries.
+
+    It says nothing of who the caller is: no home, no credentials, no profile.
+    """
+    carried = {name: environ[name] for name in CARRIED if name in environ and name not in _OWN}
+    return {"PATH": f"{tools}:{_TOOLS}", "LANG": "C.UTF-8", "TERM": "xterm", **carried}
 
 
 def find(tool: str, env: Mapping[str, str]) -> str:

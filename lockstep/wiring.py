@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from lockstep.account_ports import Administrator, Overview
     from lockstep.aws.session import Reach, Session
     from lockstep.callers import Caller, Callers
+    from lockstep.pipeline.build import Vault
     from lockstep.pipeline_ports import Machinery, Repository
     from lockstep.sandbox.server import Server
     from lockstep.schemas import Schemas
@@ -154,10 +155,32 @@ class RealWiring:
         return scan_exceptions.parse(file.read_text(encoding="utf-8")) if file.exists() else ()
 
     def commit(self) -> Commit:
-        """Return what the working tree was made from; raises ConfigError outside git."""
+        """Return what the working tree was made from; raises ConfigError outside git.
+
+        In CodeBuild a source without .git is what the pipeline's variables say.
+        """
         from lockstep import git
 
+        if git.is_given(self.root, self.environ):
+            return git.given(self.environ)
         return git.commit(self.root, process.child_environment(self.environ))
+
+    def copy_source(self, folder: Path) -> None:
+        """Copy every file that git tracks, as it is now, into a new folder; raises ConfigError outside git."""
+        from lockstep import git
+
+        git.copy(self.root, folder, process.child_environment(self.environ))
+
+    def outfit(self) -> dict[str, str]:
+        """Return what a build on this machine begins with; nothing in it tells who the caller is."""
+        return process.outfit(self.environ, str(Path(sys.executable).parent))
+
+    def vault(self) -> Vault:
+        """Open the parameter store and the secrets of tooling as the caller; raises IdentityError."""
+        from lockstep.aws.parameters import Vault
+
+        session, _ = self._callers.base
+        return Vault(session)
 
     @cached_property
     def _reach(self) -> Reach:

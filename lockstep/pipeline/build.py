@@ -86,7 +86,7 @@ class Build:
         self._shell.begin(self.source, self._variables)
         self._announce()
         done = list(self._phases())
-        artifacts = {}
+        artifacts: dict[str, Path] = {}
         if done[-1].state == SUCCEEDED or done[-1].name not in _ENDING:
             uploaded, artifacts = self._upload()
             done.append(uploaded)

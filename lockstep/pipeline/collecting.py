@@ -71,12 +71,9 @@ def check_report(path: Path, report: Report) -> None:
 
 def _walk(base: Path) -> list[str]:
     """Return every regular file below a folder by its relative name; folders that are links are not entered."""
-    found = []
-    for folder, _, names in os.walk(base):
-        for path in (Path(folder, name) for name in names):
-            if path.exists() and stat.S_ISREG(path.stat().st_mode):
-                found.append(path.relative_to(base).as_posix())
-    return sorted(found)
+    paths = (Path(folder, name) for folder, _, names in os.walk(base) for name in names)
+    files = (path for path in paths if path.exists() and stat.S_ISREG(path.stat().st_mode))
+    return sorted(path.relative_to(base).as_posix() for path in files)
 
 
 def _add(found: dict[str, Path], name: str, path: Path) -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lockstep.pipeline.reading import Part
-from lockstep.pipeline.variables import names as variables_in
+from lockstep.pipeline.substitution import names as variables_in
 
 _NAME = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9.@_-]{1,100}")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")

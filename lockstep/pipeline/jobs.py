@@ -15,13 +15,14 @@ from functools import cached_property
 from pathlib import Path
 
 from lockstep.errors import DeployError
-from lockstep.pipeline import archives, buildspec, credentials
+from lockstep.names import Names
+from lockstep.pipeline import archives, buildspec, credentials, variables
 from lockstep.pipeline.build import Build, BuildOutcome
-from lockstep.pipeline.buildspec import PRIMARY, Buildspec, Secret
+from lockstep.pipeline.buildspec import PRIMARY, Buildspec
 from lockstep.pipeline.definition import Action, Pipeline, action_variables
 from lockstep.pipeline.definition import Build as BuildWork
 from lockstep.pipeline.projects import Project
-from lockstep.pipeline.variables import Variables, substitute_in_json
+from lockstep.pipeline.substitution import Variables, substitute_in_json
 from lockstep.pipeline_ports import Agent, Machinery
 from lockstep.ports import Clock, Say
 
@@ -38,13 +39,13 @@ class Around:
     clock: Clock
     pipeline: Pipeline
     projects: Mapping[str, Project]
-    region: str
+    names: Names
 
     @property
     def pipeline_arn(self) -> str:
-        """ARN of the pipeline, for which CodePipeline takes roles: its own role's account and partition are its."""
-        _, partition, _, _, account, _ = self.pipeline.role.split(":", 5)
-        return f"arn:{partition}:codepipeline:{self.region}:{account}:{self.pipeline.name}"
+        """ARN of the pipeline, for which CodePipeline takes its role."""
+        names = self.names
+        return f"arn:{names.partition}:codepipeline:{names.region}:{names.tooling}:{self.pipeline.name}"
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,7 @@ class Job:
             with credentials.served(self._agent.keys) as doors:
                 environment = {**self._environment(folder), **doors}
                 source, scratch = folder / self._primary, folder / "scratch"
-                build = Build(spec, source, scratch, environment, self.say, self.around.clock, _Vault(self._agent))
+                build = Build(spec, source, scratch, environment, self.say, self.around.clock, self._agent.vault())
                 outcome = build.run()
             self._see_success(outcome)
             return Done(outcome.exported, self._upload(outcome))
@@ -134,37 +135,28 @@ class Job:
         text = substitute_in_json(self._work.variables, self.variables)
         of_action = action_variables(text, f"the action {self.action.name}")
         return {
-            "HOME": str(folder / "home"),
-            "LANG": "C.UTF-8",
-            "TERM": "dumb",
-            "AWS_REGION": self.around.region,
-            "AWS_DEFAULT_REGION": self.around.region,
             **self.around.machinery.environment(privileged=self._project.privileged),
+            "HOME": str(folder / "home"),
             **{one.name: one.value for one in (*self._project.variables, *of_action)},
             **self._of_codebuild(folder),
         }
 
     def _of_codebuild(self, folder: Path) -> dict[str, str]:
-        project, pipeline = self._project, self.around.pipeline
-        primary = self.artifacts[self._primary]
-        others = {f"CODEBUILD_SRC_DIR_{name}": str(folder / name) for name in self.action.inputs}
-        del others[f"CODEBUILD_SRC_DIR_{self._primary}"]
-        return others | {
-            "CODEBUILD_BUILD_ARN": f"{project.arn.partition(':project/')[0]}:build/{self.id}",
-            "CODEBUILD_BUILD_ID": self.id,
-            "CODEBUILD_BUILD_IMAGE": project.image,
-            "CODEBUILD_BUILD_NUMBER": "1",
-            "CODEBUILD_BUILD_SUCCEEDING": "1",
-            "CODEBUILD_INITIATOR": f"codepipeline/{pipeline.name}",
-            "CODEBUILD_KMS_KEY_ID": project.key,
-            "CODEBUILD_LOG_PATH": self.id.rpartition(":")[2],
-            "CODEBUILD_PROJECT_ARN": project.arn,
-            "CODEBUILD_RESOLVED_SOURCE_VERSION": self.commit,
-            "CODEBUILD_SOURCE_REPO_URL": "",
-            "CODEBUILD_SOURCE_VERSION": f"arn:{project.arn.split(':')[1]}:s3:::{self._bucket}/{primary}",
-            "CODEBUILD_SRC_DIR": str(folder / self._primary),
-            "CODEBUILD_START_TIME": str(int(datetime.fromisoformat(self.around.clock.now()).timestamp() * 1000)),
-        }
+        """Return what CodeBuild says to a build of itself, and where each of its inputs lies."""
+        project, pipeline, primary = self._project, self.around.pipeline, self._primary
+        job = variables.Job(
+            project=project.name,
+            id=self.id.rpartition(":")[2],
+            initiator=f"codepipeline/{pipeline.name}",
+            source_version=f"arn:{self.around.names.partition}:s3:::{self._bucket}/{self.artifacts[primary]}",
+            commit=self.commit,
+            folder=str(folder / primary),
+            image=project.image,
+            started=round(datetime.fromisoformat(self.around.clock.now()).timestamp() * 1000),
+        )
+        others = {f"CODEBUILD_SRC_DIR_{name}": str(folder / name) for name in self.action.inputs if name != primary}
+        key = {"CODEBUILD_KMS_KEY_ID": project.key} if project.key else {}
+        return {**variables.of(job, self.around.names), **key, **others}
 
     def _see_success(self, outcome: BuildOutcome) -> None:
         failed = outcome.failed
@@ -182,16 +174,3 @@ class Job:
             found[name] = artifact_key(self.around.pipeline.name, name)
             self._agent.put(self._bucket, found[name], made.read_bytes(), self.around.pipeline.key)
         return found
-
-
-@dataclass(frozen=True)
-class _Vault:
-    """Parameters and secrets, read as the project's role."""
-
-    agent: Agent
-
-    def parameters(self, names: tuple[str, ...]) -> Mapping[str, str]:
-        return self.agent.parameters(names)
-
-    def secret(self, wanted: Secret) -> str:
-        return self.agent.secret(wanted.id, wanted.key, wanted.stage, wanted.version)

@@ -28,7 +28,7 @@ from lockstep.pipeline.executions import (
     StageRun,
 )
 from lockstep.pipeline.jobs import Around, Done, Job, artifact_key, buildspec_of
-from lockstep.pipeline.variables import substitute
+from lockstep.pipeline.substitution import substitute
 from lockstep.pipeline_ports import Repository
 from lockstep.ports import Say
 

@@ -1,65 +1,66 @@
-"""Puts the values of a run where a pipeline says `#{namespace.NAME}`. Pure; what is put in is never read again."""
+"""The variables of a build that CodeBuild sets and documents. Pure; those that it has for itself are not among them.
+
+https://docs.aws.amazon.com/codebuild/latest/userguide/build-env-ref-env-vars.html
+"""
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Collection
+from dataclasses import dataclass
 
-from lockstep.errors import DeployError
+from lockstep.errors import ConfigError
+from lockstep.names import Names
 
-Variables = Mapping[str, Mapping[str, str]]
-
-# https://docs.aws.amazon.com/codepipeline/latest/userguide/reference-variables.html
-_NAMED = re.compile(r"#\{([A-Za-z0-9@_-]+)\.([A-Za-z0-9@_-]+)\}")
-_OPENED = "#{"
+_NAME = re.compile("[A-Za-z_][A-Za-z0-9_]*")
 
 
-def substitute(text: str, variables: Variables) -> str:
-    """Return a text with each `#{namespace.NAME}` replaced; raises DeployError for one that has no value."""
-    return _replaced(text, variables, lambda _name, value: value)
+@dataclass(frozen=True)
+class Job:
+    """A build: the project and its id there, what started it, what its source is and where; `started` in ms."""
+
+    project: str
+    id: str
+    initiator: str
+    source_version: str
+    commit: str
+    folder: str
+    image: str
+    started: int
+    number: int = 1
 
 
-def substitute_in_json(text: str, variables: Variables) -> str:
-    """Return JSON text with variables replaced; raises DeployError also for a value that is no part of a JSON string.
-
-    CodePipeline puts a value into JSON as it is, so a quote or a new line in it breaks the action there:
-    https://github.com/aws/aws-cdk/issues/8458
-    """
-
-    def checked(name: str, value: str) -> str:
-        if json.dumps(value, ensure_ascii=False) != f'"{value}"':
-            cure = "do not hand it to an action by EnvironmentVariables"
-            answer = "CodePipeline does not escape its quote, backslash or new line in JSON, where it breaks the action"
-            raise DeployError(f"putting the value of #{{{name}}} into EnvironmentVariables", answer, cure)
-        return value
-
-    return _replaced(text, variables, checked)
-
-
-def _replaced(text: str, variables: Variables, put: Callable[[str, str], str]) -> str:
-    found, end = [], 0
-    for match in _NAMED.finditer(text):
-        namespace, name = match.groups()
-        if name not in variables.get(namespace, {}):
-            known = ", ".join(f"{one}.{each}" for one, values in variables.items() for each in values)
-            raise DeployError(
-                f"resolving {match[0]}", f"nothing before it gives it; there is {known or 'nothing yet'}",
-                "see the action's namespace and the buildspec's exported-variables",
-            )  # fmt: skip
-        found += [_plain(text[end : match.start()]), put(f"{namespace}.{name}", variables[namespace][name])]
-        end = match.end()
-    return "".join((*found, _plain(text[end:])))
+def of(job: Job, names: Names) -> dict[str, str]:
+    """Return what CodeBuild says to a build of itself, in the tooling account."""
+    where = f"arn:{names.partition}:codebuild:{names.region}:{names.tooling}"
+    return {
+        "AWS_DEFAULT_REGION": names.region,
+        "AWS_REGION": names.region,
+        "CODEBUILD_BUILD_ARN": f"{where}:build/{job.project}:{job.id}",
+        "CODEBUILD_BUILD_ID": f"{job.project}:{job.id}",
+        "CODEBUILD_BUILD_IMAGE": job.image,
+        "CODEBUILD_BUILD_NUMBER": str(job.number),
+        "CODEBUILD_INITIATOR": job.initiator,
+        "CODEBUILD_LOG_PATH": job.id,
+        "CODEBUILD_PROJECT_ARN": f"{where}:project/{job.project}",
+        "CODEBUILD_RESOLVED_SOURCE_VERSION": job.commit,
+        "CODEBUILD_SOURCE_REPO_URL": "",
+        "CODEBUILD_SOURCE_VERSION": job.source_version,
+        "CODEBUILD_SRC_DIR": job.folder,
+        "CODEBUILD_START_TIME": str(job.started),
+    }
 
 
-def names(text: str) -> tuple[tuple[str, str], ...]:
-    """Return the variables that a text names: namespace and name."""
-    return tuple((match[1], match[2]) for match in _NAMED.finditer(text))
-
-
-def _plain(text: str) -> str:
-    """Return text between variables; raises DeployError where it opens one that is none."""
-    if _OPENED in text:
-        begin = text[text.index(_OPENED) :][:40]
-        raise DeployError(f"resolving '{begin}'", "it is no #{namespace.NAME}", "correct the pipeline's template")
-    return text
+def given(pairs: Collection[str]) -> dict[str, str]:
+    """Return the variables that NAME=VALUE sets; raises ConfigError for a name that nobody may set."""
+    found: dict[str, str] = {}
+    for pair in pairs:
+        name, sign, value = pair.partition("=")
+        if not sign or not _NAME.fullmatch(name):
+            raise ConfigError(f"setting the variable {name!r}", "it is not NAME=VALUE", "--set NAME=VALUE")
+        if name.startswith("CODEBUILD_"):
+            raise ConfigError(f"setting the variable {name}", "only CodeBuild itself sets what begins with CODEBUILD_")
+        if name in found:
+            raise ConfigError(f"setting the variable {name}", "it is set twice")
+        found[name] = value
+    return found

@@ -6,7 +6,6 @@ A role is taken only where its trust policy lets that service take it for that r
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,7 +22,6 @@ from lockstep.sandbox import people
 from lockstep.sandbox.mended_policies import SOURCE_HEADER
 from lockstep.sandbox.server import PORT
 
-_SYSTEM = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
 # CodeBuild runs a Docker engine only where a project is privileged; elsewhere there is none to be found.
 _NO_ENGINE = "unix:///nonexistent/this-project-is-not-privileged.sock"
 
@@ -58,10 +56,8 @@ class Services:
 
     def environment(self, *, privileged: bool) -> Mapping[str, str]:
         """Return what a build needs of this machine: its tools, its network, its AWS, and its engine if privileged."""
-        reached = {name: self.environ[name] for name in process.REACH if name in self.environ}
         return {
-            **reached,
-            "PATH": os.pathsep.join((str(Path(sys.executable).parent), *_SYSTEM)),
+            **process.outfit(self.environ, str(Path(sys.executable).parent)),
             "DOCKER_HOST": self.engine if privileged else _NO_ENGINE,
             PORT: str(urlsplit(self.reach.endpoint or "").port or ""),
         }

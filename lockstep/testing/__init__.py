@@ -42,6 +42,7 @@ from lockstep.testing.fakes import (
     FakeSandbox,
     FakeStacks,
     FakeStore,
+    FakeVault,
     World,
 )
 from lockstep.testing.pipeline import (
@@ -87,6 +88,7 @@ __all__ = [
     "FakeSandbox",
     "FakeStacks",
     "FakeStore",
+    "FakeVault",
     "FakeWiring",
     "Workshop",
     "World",

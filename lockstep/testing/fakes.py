@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from lockstep import policy
-from lockstep.errors import RegistryError
+from lockstep.errors import ConfigError, RegistryError
 from lockstep.model import (
     AccountId,
     Architecture,
@@ -25,6 +25,7 @@ from lockstep.model import (
     Sha256,
     StackName,
 )
+from lockstep.pipeline.buildspec import Secret
 from lockstep.ports import Say, StackContent, StackState
 from lockstep.testing.builders import a_digest
 
@@ -54,6 +55,10 @@ class FakeConsole:
             self.documents.append(document)
         else:
             self.lines.extend(lines)
+
+    def alone(self, word: str) -> None:
+        """Keep the word as a line."""
+        self.lines.append(word)
 
     def confirm(self, question: str) -> bool | None:
         """Keep the question and give the answer that was set; by default nobody is there to give one."""
@@ -113,6 +118,8 @@ class World:
     drift: dict[StackName, tuple[str, ...]] = field(default_factory=dict)
     # By repository what each look at a scan says, the last one from then on; without one there is nothing to find.
     scans: dict[str, list[Scan]] = field(default_factory=dict)
+    # The parameters and secrets of tooling by their names.
+    vault: dict[str, str] = field(default_factory=dict)
     # When a file was written or a digest was pushed; three days before FakeClock's time where it says nothing.
     dates: dict[str, str] = field(default_factory=dict)
     sandbox_runs: bool = False
@@ -247,6 +254,26 @@ class FakeSigner:
     def verify(self, sha256: Sha256, signature: bytes) -> bool:
         """Was it signed by this key?"""
         return signature == self.sign(sha256)
+
+
+@dataclass
+class FakeVault:
+    """The parameters and secrets that the world holds; the keys of a secret's JSON are part of its name."""
+
+    world: World
+
+    def parameters(self, names: tuple[str, ...]) -> dict[str, str]:
+        """Those that the world holds."""
+        return {name: self._get(name) for name in names}
+
+    def secret(self, wanted: Secret) -> str:
+        """The one that the world holds."""
+        return self._get(":".join(part for part in (wanted.id, wanted.key) if part))
+
+    def _get(self, name: str) -> str:
+        if name not in self.world.vault:
+            raise ConfigError(f"reading {name}", "it is missing")
+        return self.world.vault[name]
 
 
 @dataclass

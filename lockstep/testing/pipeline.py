@@ -15,6 +15,7 @@ from typing import Any
 from lockstep.errors import ConfigError, DeniedError
 from lockstep.pipeline_ports import Keys, Revision
 from lockstep.testing.builders import TOOLING
+from lockstep.testing.fakes import FakeVault, World
 
 Document = dict[str, Any]
 PIPELINE, BUCKET, KEY = "shop-pipeline", "shop-artifacts", "the-key"
@@ -105,7 +106,7 @@ class Workshop:
     projects: list[Document] = field(default_factory=list)
     source: dict[str, str] = field(default_factory=dict)
     bucket: dict[str, bytes] = field(default_factory=dict)
-    parameters: dict[str, str] = field(default_factory=dict)
+    vault: dict[str, str] = field(default_factory=dict)
     distrusts: set[str] = field(default_factory=set)
     message: str = "a change"
     # Who took which role for what, and who wrote and read which file.
@@ -133,13 +134,9 @@ class FakeAgent:
         self.workshop.calls.append(f"{self.role} writes {bucket}/{key.rpartition('/')[0]} with {encryption_key}")
         self.workshop.bucket[key] = content
 
-    def parameters(self, names: Sequence[str]) -> Mapping[str, str]:
-        """Parameters that were set."""
-        return {name: self.workshop.parameters[name] for name in names}
-
-    def secret(self, name: str, key: str, stage: str, version: str) -> str:
-        """A secret that tells what was asked for."""
-        return f"{name}:{key}:{stage}:{version}"
+    def vault(self) -> FakeVault:
+        """The parameters that were set."""
+        return FakeVault(World(vault=self.workshop.vault))
 
 
 @dataclass

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -31,6 +32,7 @@ from lockstep.testing.fakes import (
     FakeSigner,
     FakeStacks,
     FakeStore,
+    FakeVault,
     World,
 )
 from lockstep.testing.pipeline import FakeMachinery, FakeRepository, Workshop
@@ -85,6 +87,20 @@ class FakeWiring:
     def commit(self) -> Commit:
         """The commit that was set."""
         return self.checked_out
+
+    def copy_source(self, folder: Path) -> None:
+        """Copy everything that is in the working tree."""
+        shutil.copytree(self.root, folder, symlinks=True, dirs_exist_ok=True)
+
+    def outfit(self) -> dict[str, str]:
+        """Where the shells of any machine are."""
+        return {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8", "TERM": "xterm"}
+
+    def vault(self) -> FakeVault:
+        """Open the vault of the world, unless it holds an error for the caller's identity."""
+        if "identity" in self.world.fails:
+            raise self.world.fails["identity"]
+        return FakeVault(self.world)
 
     def tooling(self) -> ports.Tooling:
         """Open the fake tooling account, unless the world holds an error for the caller's identity."""

@@ -307,7 +307,8 @@ def test_what_codebuild_sets(deployed: Terminal) -> None:
     environment = a_project("release")["environment"]
     own = [{"name": name, "value": "project", "type": "PLAINTEXT"} for name in ("LOCKSTEP_COMMIT", "MINE")]
     deployed.workshop.projects[0] = a_project("release", environment=environment | {"environmentVariables": own})
-    said = "echo $LOCKSTEP_COMMIT $MINE $YOURS $CODEBUILD_INITIATOR ${CODEBUILD_BUILD_ID%:*} $CODEBUILD_RESOLVED_SOURCE_VERSION"
+    codebuilds = "$CODEBUILD_INITIATOR ${CODEBUILD_BUILD_ID%:*} $CODEBUILD_RESOLVED_SOURCE_VERSION"
+    said = f"echo $LOCKSTEP_COMMIT $MINE $YOURS {codebuilds}"
     deployed.workshop.source["buildspecs/release.yml"] = a_buildspec(
         said, 'test "$PWD" = "$CODEBUILD_SRC_DIR"', env={"variables": {"MINE": "spec", "YOURS": "spec"}}
     )

@@ -12,7 +12,9 @@ if TYPE_CHECKING:
 
 PURE = {
     "model", "names", "plan", "report", "account_report", "release", "template", "smoke", "canonical", "errors",
-    "grants", "history", "prune", "status_report", "intrinsics", "needs", "optional", "policy", "pipeline/rendering",
+    "grants", "history", "prune", "status_report", "intrinsics", "needs", "optional", "policy", "pipeline/buildspec",
+    "pipeline/definition", "pipeline/globs", "pipeline/nodes", "pipeline/projects", "pipeline/reading",
+    "pipeline/rendering", "pipeline/substitution", "pipeline/variables",
 }  # fmt: skip
 IMPURE_MODULES = {
     "os", "sys", "io", "time", "datetime", "random", "secrets", "socket", "subprocess", "shutil", "tempfile",
@@ -41,9 +43,13 @@ ROOMS: dict[str, set[str]] = {
     },
     "agreeing": {"ports", "account_ports", "account_report", "account_stacks", "bootstrap"},
     "pipelines": {
-        "usecase", "settings", "account_ports", "account_report", "account_stacks", "agreeing", "ports",
+        "usecase", "settings", "account_ports", "account_report", "account_stacks", "agreeing", "pipeline",
+        "pipeline_ports", "ports", "report",
     },
-    "pipeline": {"template"},
+    "buildspecs": {"usecase", "pipeline", "ports"},
+    "pipeline": {"pipeline", "pipeline_ports", "process", "template", "ports"},
+    "pipeline_ports": {"pipeline"},
+    "repository": {"pipeline_ports", "process"},
     "pruning": {
         "usecase", "account_ports", "account_report", "deployments", "making", "prune", "release", "report", "ports",
     },
@@ -74,7 +80,7 @@ ROOMS: dict[str, set[str]] = {
     "grants": {"needs", "policy"},
     "schemas": set(),
     "settings": set(),
-    "ports": {"settings", "account_ports", "needs", "policy"},
+    "ports": {"settings", "account_ports", "needs", "pipeline", "pipeline_ports", "policy"},
     "account_ports": {"ports", "policy"},
     "process": set(),
     "git": {"process"},
@@ -83,13 +89,13 @@ ROOMS: dict[str, set[str]] = {
     "doctor": {"process", "images"},
     "console": set(),
     "callers": {"aws", "settings"},
-    "aws": {"aws", "ports", "template", "intrinsics", "policy"},
+    "aws": {"aws", "pipeline", "pipeline_ports", "ports", "template", "intrinsics", "policy"},
     "sandbox": {
         "sandbox", "aws", "ports", "process", "settings", "images", "schemas", "needs", "intrinsics", "policy",
     },
     "testing": {
-        "testing", "ports", "account_ports", "release", "settings", "template", "intrinsics", "policy", "schemas",
-        "trust",
+        "testing", "ports", "account_ports", "pipeline", "pipeline_ports", "release", "settings", "template", "intrinsics",
+        "policy", "schemas", "trust",
     },
 }  # fmt: skip
 # A noqa gives its reason after a dash, a type: ignore in a comment of its own.
