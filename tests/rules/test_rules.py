@@ -94,8 +94,8 @@ ROOMS: dict[str, set[str]] = {
         "sandbox", "aws", "ports", "process", "settings", "images", "schemas", "needs", "intrinsics", "policy",
     },
     "testing": {
-        "testing", "ports", "account_ports", "pipeline", "pipeline_ports", "release", "settings", "template", "intrinsics",
-        "policy", "schemas", "trust",
+        "testing", "ports", "account_ports", "pipeline", "pipeline_ports", "release", "settings", "template",
+        "intrinsics", "policy", "schemas", "trust",
     },
 }  # fmt: skip
 # A noqa gives its reason after a dash, a type: ignore in a comment of its own.
