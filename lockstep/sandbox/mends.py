@@ -20,7 +20,15 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from lockstep.sandbox import mended_changes, mended_execution, mended_policies, mended_scans, mended_trail, seams
+from lockstep.sandbox import (
+    mended_changes,
+    mended_execution,
+    mended_pipelines,
+    mended_policies,
+    mended_scans,
+    mended_trail,
+    seams,
+)
 from lockstep.schemas import Schemas
 
 _IMAGE = re.compile(r"(?:127\.0\.0\.1|localhost):(\d+)/([^@:]+)(?::([^@]+))?(?:@(.+))?")
@@ -297,6 +305,8 @@ MENDS = (
     images_must_exist,
     apis_of_other_accounts,
     mended_scans.scans_find_nothing,
+    mended_pipelines.stacks_have_pipelines,
+    mended_pipelines.pipelines_are_told,
     mended_trail.trail_names_call_and_caller,
 )
 MENDS_BY_SCHEMAS = (
