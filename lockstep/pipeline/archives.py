@@ -21,12 +21,6 @@ def unpack(content: bytes, folder: Path, what: str) -> None:
         raise DeployError(f"unpacking {what}", str(error), "see which action made it") from error
 
 
-def names(content: bytes) -> frozenset[str]:
-    """Return the names of the files in a zip."""
-    with zipfile.ZipFile(io.BytesIO(content)) as packed:
-        return frozenset(packed.namelist())
-
-
 def text(content: bytes, name: str) -> str:
     """Return a file of a zip as text; raises DeployError where there is none, or it is not UTF-8."""
     try:
