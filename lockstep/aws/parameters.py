@@ -28,12 +28,12 @@ class Vault:
             some = names[begin : begin + _AT_ONCE]
             with answers(f"reading the parameters {', '.join(some)}"):
                 answer = client.get_parameters(Names=list(some), WithDecryption=True)
-            if missing := answer["InvalidParameters"]:
-                raise ConfigError(f"reading the parameters {', '.join(some)}", f"missing: {', '.join(missing)}")
             # A parameter is asked for by its name or its ARN, perhaps with a version or a label behind it.
             for one in answer["Parameters"]:
                 said = {f"{one[by]}{one.get('Selector', '')}": one["Value"] for by in ("Name", "ARN") if by in one}
                 found |= {name: value for name, value in said.items() if name in some}
+            if missing := [name for name in some if name not in found]:
+                raise ConfigError(f"reading the parameters {', '.join(some)}", f"missing: {', '.join(missing)}")
         return found
 
     def secret(self, wanted: Secret) -> str:

@@ -8,10 +8,11 @@ from lockstep.aws.cloudformation import Stacks
 from lockstep.aws.ecr import Registry
 from lockstep.aws.iam import Policies
 from lockstep.aws.lambda_ import Functions
+from lockstep.aws.parameters import Vault
 from lockstep.errors import ConfigError, IdentityError
 from lockstep.sam import Sam
 from lockstep.testing import TEST, TOOLING
-from tests.adapters.outside import AS_DEPLOYER, RELEASER, ROLE, Outside
+from tests.adapters.outside import AS_DEPLOYER, DEVELOPER, RELEASER, ROLE, Outside
 
 CI = f"arn:aws:sts::{TOOLING}:assumed-role/shop-deployer-test/AWSCodeBuild-1"
 
@@ -109,3 +110,17 @@ def test_a_caller_who_may_not_look(outside: Outside, trusted: str) -> None:
 
     assert caught.value.tried == f"assuming {ROLE.format(TEST, 'status-test')} as {RELEASER}"
     assert caught.value.cure == "invoke bootstrap"
+
+
+def test_a_build_s_parameters_are_the_caller_s(outside: Outside) -> None:
+    """The parameters and secrets of a build are those of the tooling account, opened as the caller."""
+    found = outside.wiring().vault()
+
+    assert isinstance(found, Vault)
+    assert found.session.caller("asking who that is") == (TOOLING, DEVELOPER)
+
+
+def test_a_build_s_parameters_are_nobody_else_s(outside: Outside) -> None:
+    """Who is in another account than tooling gets no parameter of it."""
+    with pytest.raises(IdentityError, match="opening the tooling account"):
+        outside.wiring("stranger").vault()

@@ -102,6 +102,15 @@ def test_a_release_as_json(terminal: Terminal) -> None:
     assert seen.err.splitlines()[0] == "AWS: a fake one"
 
 
+def test_a_release_s_name_alone(terminal: Terminal) -> None:
+    """With --id stdout holds the release's name alone, for a shell to read, and the words are on stderr."""
+    seen = terminal.invoke("release", "--id")
+
+    assert seen.code == 0
+    assert seen.out == f"{terminal.release()}\n"
+    assert seen.err.splitlines()[0] == "AWS: a fake one"
+
+
 def test_the_parts_of_a_release_one_by_one(terminal: Terminal) -> None:
     """Build, push and package in one command do the same, part by part, as release does at once."""
     parts = terminal.invoke("build", "push", "package")

@@ -1,0 +1,268 @@
+"""Builds: which phases run, what goes on from command to command, and the log. By the real sh and bash."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from lockstep.errors import ConfigError
+from lockstep.pipeline import buildspec
+from lockstep.pipeline.build import Build, PhaseOutcome
+from lockstep.testing import FakeClock
+from tests.adapters.building import PATH, Site, names, phases, states
+
+ALL = {"install": ("true",), "pre_build": ("true",), "build": ("true",), "post_build": ("true",)}
+GOOD = "INSTALL PRE_BUILD BUILD POST_BUILD UPLOAD_ARTIFACTS"
+KEPT = "artifacts: {files: [kept]}\n"
+SHELLS = ("/bin/sh", "bash")
+# What fails, and which phases run then.
+TRANSITIONS = {
+    "nothing fails": (ALL, GOOD),
+    "one phase is enough": ({"build": ("true",)}, GOOD),
+    "INSTALL fails": (ALL | {"install": ("false",)}, "INSTALL!"),
+    "PRE_BUILD fails": (ALL | {"pre_build": ("false",)}, "INSTALL PRE_BUILD!"),
+    "BUILD fails": (ALL | {"build": ("false",)}, "INSTALL PRE_BUILD BUILD! POST_BUILD UPLOAD_ARTIFACTS"),
+    "POST_BUILD fails": (ALL | {"post_build": ("false",)}, "INSTALL PRE_BUILD BUILD POST_BUILD! UPLOAD_ARTIFACTS"),
+    "BUILD's finally fails": (
+        ALL | {"build_finally": ("false",)}, "INSTALL PRE_BUILD BUILD! POST_BUILD UPLOAD_ARTIFACTS"
+    ),
+    "INSTALL's finally fails": (ALL | {"install_finally": ("false",)}, "INSTALL!"),
+    "the guard of POST_BUILD": (
+        ALL | {"build": ("false",), "post_build": ('[ "$CODEBUILD_BUILD_SUCCEEDING" = 1 ] || exit 1',)},
+        "INSTALL PRE_BUILD BUILD! POST_BUILD! UPLOAD_ARTIFACTS",
+    ),
+}  # fmt: skip
+# Two commands, the second of which fails unless it sees what is said; in which shells it does.
+SEEN = {
+    "a variable": ("A=b", '[ "$A" = b ]', SHELLS),
+    "an exported variable": ("export A=\"$(printf 'b\\n c')\"", "[ \"$A\" = \"$(printf 'b\\n c')\" ]", SHELLS),
+    "a variable that is gone": ("unset GIVEN", '[ -z "${GIVEN+x}" ]', SHELLS),
+    "the folder": ("mkdir -p 'a b'; cd 'a b'", '[ "$(basename "$PWD")" = "a b" ]', SHELLS),
+    "a function": ("f() { true; }", "f", ()),
+    "an alias": ("alias f=true", "f", ()),
+    "set -e": ("set -e", "(false; true); case $- in *e*) ;; *) false ;; esac", ()),
+    "an array": ("A=(b c)", '[ "${A[1]}" = c ]', ()),
+    "what stands before exit 0": ("A=b; exit 0", '[ "$A" = b ]', ()),
+    "that exit 0 is no failure": ("exit 0", "true", SHELLS),
+}  # fmt: skip
+# Commands of one item and whether they fail.
+STATUS = {
+    "the last line counts": ("false\ntrue", True),
+    "but with set -e": ("set -e\nfalse\ntrue", False),
+    "the last of a pipe counts": ("false | true", True),
+    "any status but 0": ("exit 77", False),
+    "no such command": ("no-such-command", False),
+    "no shell": ("if", False),
+    "an open quote": ("echo '", False),
+    "a signal": ("kill -9 $$", False),
+    "a comment": ("true # not more", True),
+    "many lines": ("for a in 1 2\ndo\n  [ $a ]\ndone", True),
+}
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    """Have a source with one file."""
+    made = Site(tmp_path)
+    made.write("kept")
+    return made
+
+
+@pytest.mark.parametrize(("commands", "expected"), TRANSITIONS.values(), ids=TRANSITIONS)
+@pytest.mark.parametrize("shell", SHELLS)
+def test_which_phases_run(site: Site, shell: str, commands: dict[str, tuple[str, ...]], expected: str) -> None:
+    """After each failure the phases run that CodeBuild runs, and artifacts are there where it would upload them."""
+    ended = site.run(f"env: {{shell: {shell}}}\n{KEPT}{phases(**commands)}")
+
+    assert states(ended) == expected
+    assert list(ended.artifacts) == ([""] if "UPLOAD_ARTIFACTS" in expected else [])
+    assert (ended.failed is None) == (expected == GOOD)
+
+
+@pytest.mark.parametrize(("first", "second", "where"), SEEN.values(), ids=SEEN)
+@pytest.mark.parametrize("shell", SHELLS)
+def test_what_the_next_command_sees(site: Site, shell: str, first: str, second: str, where: tuple[str, ...]) -> None:
+    """The exported environment and the folder go on to the next command; what lives in a shell does not."""
+    ended = site.run(f"env: {{shell: {shell}, variables: {{GIVEN: x}}}}\n{phases(install=(first,), build=(second,))}")
+
+    assert (ended.failed is None) == (shell in where)
+
+
+@pytest.mark.parametrize(("command", "good"), STATUS.values(), ids=STATUS)
+@pytest.mark.parametrize("shell", SHELLS)
+def test_when_a_command_fails(site: Site, shell: str, command: str, *, good: bool) -> None:
+    """A command of many lines has the status of its last one; one that the shell cannot read has failed."""
+    ended = site.run(f"env: {{shell: {shell}}}\n{phases(build=(command,))}")
+
+    assert (ended.failed is None) == good
+
+
+def test_the_rest_after_a_failure(site: Site) -> None:
+    """The first failure ends a list of commands; what is under finally runs all the same, up to its own first."""
+    site.run(phases(build=("echo a", "false", "echo b"), build_finally=("echo c", "false", "echo d")))
+
+    assert site.said() == ["a", "c"]
+
+
+def test_succeeding(site: Site) -> None:
+    """CODEBUILD_BUILD_SUCCEEDING is 1 as long as no phase has failed and 0 after that, whatever a command sets."""
+    say = "echo $CODEBUILD_BUILD_SUCCEEDING; CODEBUILD_BUILD_SUCCEEDING=7"
+    site.run(phases(install=(say,), build=(say, "false"), build_finally=(say,), post_build=(say,)))
+
+    assert site.said() == ["1", "1", "1", "0"]
+
+
+def test_the_log(site: Site) -> None:
+    """The log of a build has CodeBuild's words, and a command's output between them as it is."""
+    site.run(phases(build=("echo one", "echo two >&2; exit 3")) + KEPT + "cache: {paths: [a]}")
+
+    at = "[Container] 2026/01/01 00:00:00.000000 "
+    failed = "Error while executing command: echo two >&2; exit 3. Reason: exit status 3"
+    assert [line.removeprefix(at) for line in site.lines] == [
+        "YAML location is b.yml",
+        "Processing environment variables",
+        "A cache is declared; none is kept here",
+        f"Moving to directory {site.source}",
+        "Phases found in YAML: 1",
+        " BUILD: 2 commands",
+        "Phase complete: DOWNLOAD_SOURCE State: SUCCEEDED",
+        "Phase context status code:  Message: ",
+        "Entering phase INSTALL",
+        "Phase complete: INSTALL State: SUCCEEDED",
+        "Phase context status code:  Message: ",
+        "Entering phase PRE_BUILD",
+        "Phase complete: PRE_BUILD State: SUCCEEDED",
+        "Phase context status code:  Message: ",
+        "Entering phase BUILD",
+        "Running command echo one",
+        "one",
+        "Running command echo two >&2; exit 3",
+        "two",
+        "Command did not exit successfully echo two >&2; exit 3 exit status 3",
+        "Phase complete: BUILD State: FAILED",
+        f"Phase context status code: COMMAND_EXECUTION_ERROR Message: {failed}",
+        "Entering phase POST_BUILD",
+        "Phase complete: POST_BUILD State: SUCCEEDED",
+        "Phase context status code:  Message: ",
+        "Expanding base directory path: .",
+        "Expanding file paths for base directory .",
+        "Expanding kept",
+        "Found 1 file(s)",
+        "Phase complete: UPLOAD_ARTIFACTS State: SUCCEEDED",
+        "Phase context status code:  Message: ",
+    ]
+
+
+def test_the_failed_phase(site: Site) -> None:
+    """How a build failed is told by its first phase that did, with CodeBuild's code and message."""
+    ended = site.run(phases(build=("exit 3",), post_build=("exit 4",)))
+
+    message = "Error while executing command: exit 3. Reason: exit status 3"
+    assert ended.failed == PhaseOutcome("BUILD", "FAILED", 1.0, "COMMAND_EXECUTION_ERROR", message)
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_exported_variables(site: Site, shell: str) -> None:
+    """What is exported is what a variable is in the end, whatever characters it holds; what nobody set is left out."""
+    ended = site.run(
+        f"env: {{shell: {shell}, variables: {{A: first, B: x}}, exported-variables: [A, B, C]}}\n"
+        + phases(build=('A=\'$(id) "a"\n../\'"\'"',), post_build=("unset C",))
+    )
+
+    assert ended.exported == {"A": '$(id) "a"\n../\'', "B": "x"}
+
+
+def test_what_goes_before(site: Site) -> None:
+    """A pipeline's variable goes before one of the buildspec, and neither is expanded."""
+    spec = "env: {variables: {A: $PATH, B: b}, exported-variables: [A, B]}\n"
+
+    ended = site.run(spec + phases(build=("true",)), {"B": "$(id)"})
+
+    assert ended.exported == {"A": "$PATH", "B": "$(id)"}
+
+
+def test_parameters_and_secrets(site: Site) -> None:
+    """Parameters and secrets are variables, and no line that is printed shows their values."""
+    site.world.vault |= {"/shop/a": "open sesame", "shop/b:key": "two\nlines"}
+    env = "env: {parameter-store: {A: /shop/a}, secrets-manager: {B: 'shop/b:key'}, exported-variables: [A, B]}\n"
+
+    ended = site.run(env + phases(build=('echo "$A"; echo "$B"; echo "<$A>"',)), {"TOKEN": "t"})
+
+    assert ended.exported == {"A": "open sesame", "B": "two\nlines"}
+    assert site.said() == ["***", "***", "***", "<***>"]
+
+
+@pytest.mark.parametrize("source", ["parameter-store", "secrets-manager"])
+def test_a_value_that_is_missing(site: Site, source: str) -> None:
+    """A parameter or a secret that is not there ends the build before its first command."""
+    with pytest.raises(ConfigError, match="reading /shop/none"):
+        site.run(f"env: {{{source}: {{A: /shop/none}}}}\n" + phases(build=("echo ran",)))
+
+    assert site.lines == []
+
+
+def test_no_vault(site: Site) -> None:
+    """A build that wants a parameter and was given no vault does not begin."""
+    spec = buildspec.parse("version: 0.2\nenv: {parameter-store: {A: a}}\n" + phases(build=("true",)), "b.yml")
+
+    with pytest.raises(ConfigError, match=r"running b\.yml"):
+        Build(spec, site.source, site.root, {"PATH": PATH}, site.lines.append, FakeClock()).run()
+
+
+def test_the_credentials_token_is_not_shown(site: Site) -> None:
+    """What opens the endpoint of a build's credentials is masked where a command prints it."""
+    site.run(phases(build=("env",)), {"AWS_CONTAINER_AUTHORIZATION_TOKEN": "let-me-in"})
+
+    assert "let-me-in" not in "\n".join(site.lines)
+    assert "AWS_CONTAINER_AUTHORIZATION_TOKEN=***" in site.said()
+
+
+def test_another_python(site: Site) -> None:
+    """A buildspec for another Python than this one does not begin, and one for this one does."""
+    install = "phases: {install: {runtime-versions: {python: '%s'}, commands: [echo ran]}}"
+
+    with pytest.raises(ConfigError, match="runtime-versions"):
+        site.run(install % "3.99")
+    site.run(install % f"{sys.version_info.major}.{sys.version_info.minor}")
+
+    assert site.said() == ["ran"]
+
+
+def test_a_shell_that_is_not_there(site: Site) -> None:
+    """A build whose shell is not on its PATH does not begin."""
+    with pytest.raises(ConfigError, match="'bash' is not on the PATH"):
+        site.run("env: {shell: bash}\n" + phases(build=("true",)), {"PATH": str(site.root)})
+
+
+def test_a_folder_that_is_gone(site: Site) -> None:
+    """A command whose folder was removed by the one before fails and runs nowhere else."""
+    ended = site.run(phases(build=("mkdir a; cd a; rmdir ../a", "touch here")))
+
+    assert states(ended) == "INSTALL PRE_BUILD BUILD! POST_BUILD UPLOAD_ARTIFACTS"
+    assert list(site.source.iterdir()) == [site.source / "kept"]
+
+
+def test_nothing_of_the_caller_s(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No command sees credentials, a profile or the home of whoever runs the build."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE", "HOME", "PYTHONPATH"):
+        monkeypatch.setenv(name, "planted")
+
+    site.run(phases(install=("env",), build=("env",)), {"HOME": "/own", "LANG": "C.UTF-8"})
+
+    assert "HOME=/own" in site.said()
+    assert "planted" not in "\n".join(site.lines)
+
+
+def test_a_hostile_folder(tmp_path: Path) -> None:
+    """A source in a folder whose name holds quotes, a command and a newline is built like any other."""
+    site = Site(tmp_path / "it's $(touch ran)\n\"")
+    site.root.mkdir()
+    site.write("kept")
+
+    ended = site.run(KEPT + phases(build=("cp kept 'a\nb'", "test -f 'a\nb'")))
+
+    assert ended.failed is None
+    assert names(ended.artifacts[""]) == ["kept"]
+    assert [path.name for path in tmp_path.iterdir()] == [site.root.name]
