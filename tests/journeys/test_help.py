@@ -29,6 +29,7 @@ def test_the_tasks() -> None:
         "history",
         "package",
         "permissions",
+        "pipeline.deploy",
         "plan",
         "promote",
         "prune",

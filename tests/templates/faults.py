@@ -7,13 +7,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from tests.templates import faults_of_images, faults_of_rights, faults_of_stacks, faults_of_storage, faults_of_trust
+from tests.templates import (
+    faults_of_images,
+    faults_of_pipelines,
+    faults_of_rights,
+    faults_of_stacks,
+    faults_of_storage,
+    faults_of_trust,
+)
 from tests.templates.sample import Project
 
 Check = Callable[[Project], Iterator[str]]
 CHECKS: dict[str, Check] = {
     check.__name__: check
-    for room in (faults_of_rights, faults_of_images, faults_of_trust, faults_of_storage, faults_of_stacks)
+    for room in (
+        faults_of_rights,
+        faults_of_images,
+        faults_of_trust,
+        faults_of_storage,
+        faults_of_stacks,
+        faults_of_pipelines,
+    )  # fmt: skip
     for check in room.CHECKS
 }
 # The faults of the sample as docs/security.md has them, then the three that are no template's; what of each could
