@@ -34,7 +34,7 @@ class Role:
 
 @dataclass(frozen=True)
 class Access:
-    """All roles by ARN; the policies of buckets and repositories by name, the key's and the topic's under their type."""
+    """All roles by ARN; the policies of buckets and repositories by name, of key and topic by type."""
 
     roles: Mapping[str, Role]
     resources: Mapping[str, Document]

@@ -1,7 +1,7 @@
 """infra/pipeline.yaml and the environments -> the template that is deployed. Pure.
 
 Owns what the pipeline has for each environment: a project with the one role that deploys there, an approval where the
-settings ask for it, a stage that deploys and smoke-tests, and what happens where that fails. Also which pushes start it.
+settings ask for it, a stage that deploys and smoke-tests, and what happens where that fails; and which pushes start it.
 """
 
 from __future__ import annotations

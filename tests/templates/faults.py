@@ -27,7 +27,7 @@ CHECKS: dict[str, Check] = {
         faults_of_storage,
         faults_of_stacks,
         faults_of_pipelines,
-    )  # fmt: skip
+    )
     for check in room.CHECKS
 }
 # The faults of the sample as docs/security.md has them, then the three that are no template's; what of each could
@@ -36,6 +36,8 @@ SEED: dict[str, tuple[str, ...]] = {
     "one CodeBuild role for build, test and prod; the privileged build container can take the prod role": (
         "the_build_role_becomes_nobody",
         "each_deployer_reaches_one_environment",
+        "builds_alone_are_privileged",
+        "each_job_has_its_own_role",
         "services_are_trusted_for_one_source",
     ),
     "`Action: '*'` on `'*'` for CloudFormation's roles, no boundary": (

@@ -53,7 +53,7 @@ def each_job_has_its_own_role(project: Project) -> Iterator[str]:
 
 
 def pipelines_are_encrypted_and_in_order(project: Project) -> Iterator[str]:
-    """The pipeline keeps its files in the artifact bucket under the customer key, and no execution overtakes another."""
+    """The pipeline keeps its files in the artifact bucket under the customer key; no execution overtakes another."""
     for one in project.of("AWS::CodePipeline::Pipeline"):
         store = {"Type": "S3", "Location": project.names.bucket, "EncryptionKey": {"Id": KEY, "Type": "KMS"}}
         if one.properties.get("ArtifactStore") != store:

@@ -146,7 +146,7 @@ def roles_are_passed_to_one_service(project: Project) -> Iterator[str]:
 
 
 def the_key_is_used_through_s3(project: Project) -> Iterator[str]:
-    """Whoever may use the key may use it for what is in the bucket only; the pipeline also for the questions it asks."""
+    """Whoever may use the key may use it for what is in the bucket only; the pipeline also for what it asks."""
     services = [(f"{service}.{project.settings.region}.amazonaws.com",) for service in ("s3", "sns")]
     for said in project.allowed(IDENTITY):
         uses = [action for action in said.actions if action in {"kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey"}]

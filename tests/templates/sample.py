@@ -25,9 +25,7 @@ from tests.templates.judge import Judge
 
 ROOT = Path(__file__).parents[2]
 ORGANIZATION = "o-a1b2c3d4e5"
-SIGNING_  # Each with a pipeline: from CodeCommit, or over a connection.
-TEXTS = (SETTINGS + CODECOMMIT, STRICT + CODECONNECTIONS, MEMBERS + CODECOMMIT)
-KEY = f"arn:aws:kms:eu-west-1:{TOOLING}:key/01234567-89ab-cdef-0123-456789abcdef"
+SIGNING_KEY = f"arn:aws:kms:eu-west-1:{TOOLING}:key/01234567-89ab-cdef-0123-456789abcdef"
 # Of an organization, with prod protected, releases signed, nobody named: only what CodeBuild runs builds and deploys.
 STRICT = f'organization = "{ORGANIZATION}"\n' + "\n".join(
     line
@@ -38,6 +36,8 @@ STRICT = f'organization = "{ORGANIZATION}"\n' + "\n".join(
 )
 # Of an organization, with people named.
 MEMBERS = f'organization = "{ORGANIZATION}"\n{SETTINGS}'
+# Each with a pipeline: from CodeCommit, or over a connection.
+TEXTS = (SETTINGS + CODECOMMIT, f"{STRICT}\n{CODECONNECTIONS}", MEMBERS + CODECOMMIT)
 KEY = f"arn:aws:kms:eu-west-1:{TOOLING}:key/made"
 TRUST, IDENTITY, RESOURCE = "trust", "identity", "resource"
 _OWN_POLICY = {
