@@ -78,8 +78,11 @@ def templates(session: nox.Session) -> None:
     """The account templates and the services' templates."""
     services = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "services").glob("*/template.yaml"))
     ours = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "infra").glob("*.yaml"))
-    _run(session, "cfn-lint", *ours, *services)
-    _checkov(session, *ours)
+    # The pipeline's is judged as it is deployed too: with the stages of its environments.
+    _run(session, "python", "-m", "tests.templates.rendered", "reports/rendered")
+    rendered = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "reports" / "rendered").glob("*.json"))
+    _run(session, "cfn-lint", *ours, *rendered, *services)
+    _checkov(session, *ours, *rendered)
     for service in services:
         _run(session, "sam", "validate", "--lint", "--template", service, "--region", _region(), env=_no_account())
     _run(session, "pytest", "tests/templates", *session.posargs)

@@ -18,7 +18,7 @@ from lockstep.errors import ConfigError
 from lockstep.model import AccountId, Environment, Service, StackName, Statement
 from lockstep.names import Names
 from lockstep.pipeline import rendering
-from lockstep.pipeline.rendering import Pipeline
+from lockstep.pipeline.rendering import Pipeline, Push
 from lockstep.ports import StackContent, StackState
 from lockstep.settings import EXAMPLE, Settings
 
@@ -79,6 +79,7 @@ def pipeline(settings: Settings) -> AccountStack:
         raise ConfigError(tried, f"{settings.path} has no [pipeline]", f"add it; {EXAMPLE} explains every key")
     if settings.path.is_absolute():
         raise ConfigError(tried, f"{settings.path} is not in its source", "have the settings in the repository")
+    push = Push(wanted.paths, wanted.ignored_paths) if wanted.connection else None
     jobs = ["verify", "build", *(f"deploy-{environment.name}" for environment in settings.environments)]
     return AccountStack(
         account=names.tooling,
@@ -94,13 +95,11 @@ def pipeline(settings: Settings) -> AccountStack:
             "Repository": wanted.repository,
             "Branch": wanted.branch,
             "ConnectionArn": wanted.connection or "",
-            "Paths": _list(wanted.paths),
-            "IgnoredPaths": _list(wanted.ignored_paths),
         },
         tags=settings.tooling.tags,
         needs_key=True,
         protected=_is_protected(settings),
-        pipeline=Pipeline(settings.environments, names.partition, wanted.notify),
+        pipeline=Pipeline(settings.environments, names.partition, push, wanted.notify),
     )
 
 

@@ -83,8 +83,7 @@ _Connection = Annotated[
         "the ARN of one connection",
     ),
 ]
-# No comma, which a path may have: lists of them travel as CloudFormation's CommaDelimitedList.
-_Path = Annotated[str, _form(r"[^,\s]{1,255}", "a pattern of paths, with no comma and no space")]
+_Path = Annotated[str, _form(r"\S{1,255}", "a pattern of paths, with no space")]
 _Mail = Annotated[str, _form(r"[^@,\s]+@[^@,\s]+", "a mail address")]
 _Parameter = Annotated[str, _form("[A-Za-z0-9]{1,255}", "a template parameter: letters and digits only")]
 

@@ -1,7 +1,7 @@
 """infra/pipeline.yaml and the environments -> the template that is deployed. Pure.
 
 Owns what the pipeline has for each environment: a project with the one role that deploys there, an approval where the
-settings ask for it, a stage that deploys and smoke-tests, and what happens where that fails.
+settings ask for it, a stage that deploys and smoke-tests, and what happens where that fails; and which pushes start it.
 """
 
 from __future__ import annotations
@@ -29,11 +29,23 @@ _CONSOLE_OF_GOVERNMENT = "console.amazonaws-us-gov.com"
 
 
 @dataclass(frozen=True)
+class Push:
+    """Which pushes to a connected repository start a pipeline: with no paths, each one to the branch."""
+
+    paths: tuple[str, ...] = ()
+    ignored_paths: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Pipeline:
-    """What of the settings makes one pipeline unlike another: its environments in order, the mail of who is told."""
+    """What of the settings makes one pipeline unlike another: its environments in order, the mail of who is told.
+
+    With no `push` a rule of the template starts it, as CodeCommit needs.
+    """
 
     environments: tuple[Environment, ...]
     partition: str
+    push: Push | None = None
     notify: tuple[str, ...] = ()
 
 
@@ -41,6 +53,8 @@ def render(template: Template, pipeline: Pipeline) -> Template:
     """Return the template with what each environment has in it; what was given stays as it was."""
     rendered: Template = copy.deepcopy(template)
     resources = rendered["Resources"]
+    if pipeline.push is not None:
+        resources["Pipeline"]["Properties"]["Triggers"] = [_trigger(pipeline.push)]
     if pipeline.notify:
         resources["Topic"]["Properties"]["Subscription"] = [
             {"Protocol": "email", "Endpoint": mail} for mail in pipeline.notify
@@ -49,6 +63,14 @@ def render(template: Template, pipeline: Pipeline) -> Template:
         resources[_project_id(environment)] = _project(resources["VerifyProject"], environment)
         resources["Pipeline"]["Properties"]["Stages"] += _stages(environment, pipeline.partition)
     return rendered
+
+
+def _trigger(push: Push) -> dict[str, Any]:
+    paths = {"Includes": [*push.paths], "Excludes": [*push.ignored_paths]}
+    chosen = {name: patterns for name, patterns in paths.items() if patterns}
+    event = {"Branches": {"Includes": [{"Ref": "Branch"}]}, **({"FilePaths": chosen} if chosen else {})}
+    git = {"SourceActionName": "Source", "Push": [event]}
+    return {"ProviderType": "CodeStarSourceConnection", "GitConfiguration": git}
 
 
 def _project_id(environment: Environment) -> str:

@@ -100,8 +100,8 @@ async def _answer(_method: str, _path: str, headers: Any, body: bytes, _query_pa
     answer, refuse = (seams.used("core.responses", name) for name in ("json_response", "error_response_json"))
     operation, asked, found = headers.get("x-amz-target", "").rpartition(".")[2], _asked(body), dict(_pipelines())
     if operation == "ListPipelines":
-        told = [{"name": name, "version": 1, **_kinds(properties)} for name, properties in found.items()]
-        return answer({"pipelines": told})
+        listed = [{"name": name, "version": 1, **_kinds(properties)} for name, properties in found.items()]
+        return answer({"pipelines": listed})
     if operation != "GetPipeline":
         return refuse("UnknownOperationException", f"the sandbox does not know {operation}", 400)
     name = str(asked.get("name", ""))

@@ -14,6 +14,9 @@ from lockstep.testing.accounts import (
     administrator,
 )
 from lockstep.testing.builders import (
+    CODECOMMIT,
+    CODECONNECTIONS,
+    CONNECTION,
     PROD,
     SETTINGS,
     TEST,
@@ -61,6 +64,9 @@ from lockstep.testing.pipeline import (
 from lockstep.testing.wiring import FakeWiring
 
 __all__ = [
+    "CODECOMMIT",
+    "CODECONNECTIONS",
+    "CONNECTION",
     "PROD",
     "SETTINGS",
     "TEST",
