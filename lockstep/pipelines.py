@@ -108,8 +108,8 @@ def _projects(machinery: Machinery, pipeline: Pipeline) -> dict[str, projects.Pr
 
 
 def _as_json(document: Mapping[str, Any]) -> Any:  # noqa: ANN401 - any JSON
-    """Return a document as a file of it reads: its dates are text."""
-    return json.loads(json.dumps(document, default=str))
+    """Return of GetPipeline's answer the pipeline, as a file of it reads; the rest is of the answer, or of its time."""
+    return json.loads(json.dumps({"pipeline": document.get("pipeline")}, default=str))
 
 
 def _check(asked: Asked, pipeline: Pipeline) -> None:

@@ -124,9 +124,8 @@ class Variable:
 
 
 def read(document: Mapping[str, Any]) -> Pipeline:
-    """Return the pipeline of GetPipeline's answer; raises ConfigError for whatever the runner cannot execute."""
-    answer = {name: value for name, value in document.items() if name not in {"ResponseMetadata", "metadata"}}
-    part = Part("the pipeline", "", answer).fields(["pipeline"])["pipeline"]
+    """Return the pipeline in GetPipeline's answer; raises ConfigError for whatever the runner cannot execute."""
+    part = Part("the pipeline", "", document).fields(["pipeline"])["pipeline"]
     name = _name(part.at("name", part.value.get("name")) if isinstance(part.value, Mapping) else part)
     fields = Part(f"the pipeline {name}", "", part.value).fields(
         ["name", "roleArn", "artifactStore", "stages", "pipelineType"],

@@ -75,8 +75,7 @@ def a_pipeline(*stages: Document, **changes: Any) -> Document:  # noqa: ANN401 -
             "executionMode": "QUEUED",
             "pipelineType": "V2",
         }
-        | changes,
-        "metadata": {},
+        | changes
     }
 
 
@@ -149,7 +148,8 @@ class FakeMachinery:
         """The pipeline that was set."""
         if self.workshop.pipeline is None:
             raise ConfigError(f"reading the pipeline {name}", "it is not deployed", "invoke pipeline.deploy")
-        return self.workshop.pipeline
+        # Each answer has an id of its own.
+        return {**self.workshop.pipeline, "ResponseMetadata": {"RequestId": str(len(self.workshop.calls))}}
 
     def projects(self, names: Sequence[str]) -> Sequence[Mapping[str, Any]]:
         """The projects that were set."""
