@@ -123,6 +123,7 @@ def release(
         "env": ENV,
         "release": "deploy this release (its name, or the start of it); default: one made from the working tree",
         "service": SERVICE,
+        "branch": "deploy beside what the environment runs, for this feature branch, until invoke destroy --branch",
         "dry-run": "show what `invoke plan` shows and change nothing in the environment",
         "force": FORCE,
         "wait": WAIT,
@@ -135,6 +136,7 @@ def deploy(
     service: list[str],
     env: str | None = None,
     release: str | None = None,
+    branch: str | None = None,
     dry_run: bool = False,
     force: bool = False,
     wait: bool = False,
@@ -147,7 +149,7 @@ def deploy(
     """
     from lockstep import deploying
 
-    wish = deploying.Wish(service, force, wait, dry_run)
+    wish = deploying.Wish(service, force, wait, dry_run, branch)
     _end(deploying.deploy(_open(c, json, profile), env, release, wish))
 
 

@@ -194,7 +194,8 @@ class Environment:
     """A target account, in promotion order. With `protect`, what is deployed there is kept from being deleted.
 
     `scan_threshold` is the worst finding of an image scan that may be deployed there; with None no scan is read. With
-    `approval` the pipeline waits for a person's word before it.
+    `approval` the pipeline waits for a person's word before it. With `branch` the stacks are meant that a feature
+    branch has beside the environment's own; they prove no release and last until they are destroyed.
     """
 
     name: str
@@ -208,6 +209,7 @@ class Environment:
     scan_threshold: Severity | None = None
     approval: bool = False
     on_failure: OnFailure = OnFailure.STOP
+    branch: str = ""
 
     def parameters_of(self, service: str) -> tuple[tuple[str, str], ...]:
         """The template parameters that this environment sets for a service."""

@@ -35,6 +35,7 @@ ENCRYPTION = "S3 asks for it on the caller's behalf: no call of its own"
 PASSING = "CloudFormation asks for it when it is given a role: no call of its own"
 DOCKER = "the Docker engine pushes and pulls by the registry's own protocol, which reports nothing"
 JOB = "only a job in CodeBuild writes a log; none runs in this version's sandbox"
+SOURCE = "CodeBuild itself fetches the source of a job"
 # What a policy allows though nobody called it, each with the reason for which it stays.
 PUBLISHING = {
     "ecr:BatchCheckLayerAvailability": DOCKER,
@@ -45,11 +46,11 @@ PUBLISHING = {
     "kms:Decrypt": ENCRYPTION,
     "kms:GenerateDataKey": ENCRYPTION,
 }
-LOGGING = {"logs:CreateLogStream": JOB, "logs:PutLogEvents": JOB}
+WORKING = {"logs:CreateLogStream": JOB, "logs:PutLogEvents": JOB, "s3:GetObjectVersion": SOURCE}
 JUSTIFIED: dict[str, dict[str, str]] = {
-    "build": PUBLISHING | LOGGING,
+    "build": PUBLISHING | WORKING,
     "developer": PUBLISHING,
-    "deployer": LOGGING | {"kms:Decrypt": ENCRYPTION},
+    "deployer": WORKING | {"kms:Decrypt": ENCRYPTION},
     "deploy": {
         "iam:PassRole": PASSING,
         "kms:Decrypt": ENCRYPTION,

@@ -25,7 +25,7 @@ ROOMS: dict[str, set[str]] = {
     "app": {"usecase", "report", "making", "ports"},
     "deploying": {
         "usecase", "catalog", "deployments", "execute", "gates", "history", "locks", "making", "permissions", "plan",
-        "report", "scans", "signing", "ports",
+        "report", "scans", "settings", "signing", "ports",
     },
     "looking": {
         "usecase", "catalog", "deployments", "execute", "history", "making", "plan", "report", "status_report", "ports",

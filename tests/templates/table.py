@@ -28,11 +28,11 @@ NAMES = (
     "status-test",
 )  # fmt: skip
 INTRODUCTION = """\
-developer, build, verify, pipeline, pipeline-start and deployer-E are roles of the tooling account; the others are in the
-account of E. verify, pipeline and pipeline-start are there with the pipeline. This is a project whose source is in CodeCommit,
-in which `deployers` of E names the developer role and E is protected: elsewhere a developer does not become deployer-E,
-and deploy-E may not use UpdateTerminationProtection. What a service asks for in its permissions.yaml is added to
-execution-E and boundary-E.
+developer, build, verify, pipeline, pipeline-start and deployer-E are roles of the tooling account; the others are in
+the account of E. verify, pipeline and pipeline-start come with the pipeline. This is a project with its source in
+CodeCommit, in which `deployers` of E names the developer role and E is protected: elsewhere a developer does not become
+deployer-E, and deploy-E may not use UpdateTerminationProtection. What a service asks for in its permissions.yaml is
+added to execution-E and boundary-E.
 """
 _KINDS = {
     "function": ("function", "functions"),
