@@ -78,8 +78,11 @@ def templates(session: nox.Session) -> None:
     """The account templates and the services' templates."""
     services = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "services").glob("*/template.yaml"))
     ours = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "infra").glob("*.yaml"))
-    _run(session, "cfn-lint", *ours, *services)
-    _checkov(session, *ours)
+    # The pipeline's is judged as it is deployed too: with the stages of its environments.
+    _run(session, "python", "-m", "tests.templates.rendered", "reports/rendered")
+    rendered = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "reports" / "rendered").glob("*.json"))
+    _run(session, "cfn-lint", *ours, *rendered, *services)
+    _checkov(session, *ours, *rendered)
     for service in services:
         _run(session, "sam", "validate", "--lint", "--template", service, "--region", _region(), env=_no_account())
     _run(session, "pytest", "tests/templates", *session.posargs)
@@ -132,7 +135,8 @@ def coverage(session: nox.Session) -> None:
         "preview_report", "stateful", "statements", "iam_changes",
         "settings", "grants", "history", "prune", "scan_exceptions", "shards", "status_report", "intrinsics", "needs",
         "optional", "policy",
-        "pipeline/buildspec", "pipeline/globs", "pipeline/nodes", "pipeline/variables",
+        "pipeline/buildspec", "pipeline/definition", "pipeline/globs", "pipeline/nodes", "pipeline/projects",
+        "pipeline/reading", "pipeline/rendering", "pipeline/substitution", "pipeline/variables",
     )  # fmt: skip
     _run(session, "coverage", "report", "--fail-under=100", "--include", ",".join(f"lockstep/{p}.py" for p in pure))
     _run(session, "coverage", "report", "--fail-under=90")

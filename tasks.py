@@ -126,6 +126,7 @@ def release(
         "env": ENV,
         "release": "deploy this release (its name, or the start of it); default: one made from the working tree",
         "service": SERVICE,
+        "branch": "deploy beside what the environment runs, for this feature branch, until invoke destroy --branch",
         "dry-run": "show what `invoke plan` shows and change nothing in the environment",
         "force": FORCE,
         "allow-replace": ALLOW_REPLACE,
@@ -139,6 +140,7 @@ def deploy(
     service: list[str],
     env: str | None = None,
     release: str | None = None,
+    branch: str | None = None,
     dry_run: bool = False,
     force: bool = False,
     allow_replace: bool = False,
@@ -152,7 +154,7 @@ def deploy(
     """
     from lockstep import deploying
 
-    wish = deploying.Wish(service, force, wait, dry_run, allow_replace)
+    wish = deploying.Wish(service, force, wait, dry_run, allow_replace, branch)
     _end(deploying.deploy(_open(c, json, profile), env, release, wish))
 
 
@@ -445,6 +447,50 @@ def sandbox_status(c: Context, json: bool = False) -> None:
 
 
 @task(
+    name="deploy",
+    help={"yes": "apply without asking", "dry-run": "show what would change and change nothing", "json": JSON},
+)
+def pipeline_deploy(c: Context, yes: bool = False, dry_run: bool = False, json: bool = False) -> None:
+    """Make or update the pipeline in the tooling account.
+
+    Example: invoke pipeline.deploy --dry-run
+    """
+    from lockstep import pipelines
+
+    _end(pipelines.deploy(_open(c, json), yes=yes, dry_run=dry_run))
+
+
+@task(
+    name="run",
+    iterable=["approve"],
+    help={
+        "until": "stop after this stage",
+        "approve": "give approval in this stage; goes on where an execution waits there; may be given more than once",
+        "reject": "end the execution that waits for approval in this stage",
+        "commit": "run this commit; default: the newest one of the branch",
+        "branch": "run the newest commit of this branch; default: the branch of the pipeline's source",
+        "json": JSON,
+    },
+)
+def pipeline_run(
+    c: Context,
+    approve: list[str],
+    until: str = "",
+    reject: str = "",
+    commit: str | None = None,
+    branch: str | None = None,
+    json: bool = False,
+) -> None:
+    """Run the pipeline that the sandbox has, on this machine.
+
+    Example: invoke pipeline.run --until Release
+    """
+    from lockstep import pipelines
+
+    _end(pipelines.run(_open(c, json), pipelines.Asked(until, approve, reject, commit, branch)))
+
+
+@task(
     name="run",
     positional=["file"],
     iterable=["set"],
@@ -466,11 +512,11 @@ def run_buildspec(
 
     Example: invoke buildspec.run buildspecs/verify.yml
     """
-    from lockstep import pipelines
+    from lockstep import buildspecs
 
     if file in HELP:
         _explain("buildspec.run")
-    _end(pipelines.run_buildspec(_open(c, json, profile), file, set))
+    _end(buildspecs.run_buildspec(_open(c, json, profile), file, set))
 
 
 namespace = Collection(
@@ -479,3 +525,4 @@ namespace = Collection(
 )  # fmt: skip
 namespace.add_collection(Collection("buildspec", run_buildspec))
 namespace.add_collection(Collection("sandbox", start, stop, reset, sandbox_status))
+namespace.add_collection(Collection("pipeline", pipeline_deploy, pipeline_run))

@@ -20,6 +20,7 @@ _POLICIES = {
     "AWS::ECR::Repository": ("RepositoryPolicyText", "RepositoryName"),
     "AWS::KMS::Key": ("KeyPolicy", ""),
     "AWS::S3::BucketPolicy": ("PolicyDocument", "Bucket"),
+    "AWS::SNS::TopicPolicy": ("PolicyDocument", ""),
 }
 
 
@@ -33,7 +34,7 @@ class Role:
 
 @dataclass(frozen=True)
 class Access:
-    """All roles by ARN; the policies of buckets and repositories by name, the key's under its type."""
+    """All roles by ARN; the policies of buckets and repositories by name, of key and topic by type."""
 
     roles: Mapping[str, Role]
     resources: Mapping[str, Document]

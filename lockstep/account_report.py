@@ -20,9 +20,9 @@ from lockstep.trust import Tried
 _MARKS = {"add": "+", "modify": "~", "replace": "!", "may_replace": "?", "remove": "-"}
 
 
-def plan_lines(planned: tuple[Planned, ...]) -> Lines:
+def plan_lines(planned: tuple[Planned, ...], task: str) -> Lines:
     """Say for each stack what applying it will do, resource by resource; `!` is made anew, `?` perhaps."""
-    lines = ["Plan for bootstrap, in this order:"]
+    lines = [f"Plan for {task}, in this order:"]
     for one in planned:
         step = one.step
         lines.append(f"  {step.where} ({step.account}): {step.stack} {_change(one)}, from infra/{step.template}")

@@ -17,8 +17,10 @@ from lockstep import template as templates
 from lockstep.errors import ConfigError
 from lockstep.model import AccountId, Environment, Service, StackName, Statement
 from lockstep.names import Names
+from lockstep.pipeline import rendering
+from lockstep.pipeline.rendering import Pipeline, Push
 from lockstep.ports import StackContent, StackState
-from lockstep.settings import Settings
+from lockstep.settings import EXAMPLE, Settings
 
 KEY_ARN = "KeyArn"
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html: characters, white space left out
@@ -47,6 +49,7 @@ class AccountStack:
     needs_key: bool = False
     protected: bool = False
     granted: tuple[Granted, ...] = ()
+    pipeline: Pipeline | None = None
 
 
 def plan(settings: Settings, services: tuple[Service, ...]) -> tuple[AccountStack, ...]:
@@ -65,14 +68,51 @@ def plan(settings: Settings, services: tuple[Service, ...]) -> tuple[AccountStac
     )
 
 
+def pipeline(settings: Settings) -> AccountStack:
+    """Return the stack of the pipeline; raises ConfigError where the settings have none, or lie outside of the source.
+
+    Made apart from the others, since it is no account's but a project's, and a project can do without one.
+    """
+    names, wanted = settings.names, settings.pipeline
+    tried = "planning the pipeline"
+    if wanted is None:
+        raise ConfigError(tried, f"{settings.path} has no [pipeline]", f"add it; {EXAMPLE} explains every key")
+    if settings.path.is_absolute():
+        raise ConfigError(tried, f"{settings.path} is not in its source", "have the settings in the repository")
+    push = Push(wanted.paths, wanted.ignored_paths) if wanted.connection else None
+    jobs = ["verify", "build", *(f"deploy-{environment.name}" for environment in settings.environments)]
+    return AccountStack(
+        account=names.tooling,
+        where="tooling",
+        stack=names.pipeline_stack,
+        template="pipeline.yaml",
+        parameters={
+            "Project": names.project,
+            "Settings": settings.path.as_posix(),
+            "ArtifactBucket": names.bucket,
+            "PipelineFiles": names.pipeline_prefix,
+            "Projects": _list(names.job(job) for job in jobs),
+            "Repository": wanted.repository,
+            "Branch": wanted.branch,
+            "ConnectionArn": wanted.connection or "",
+        },
+        tags=settings.tooling.tags,
+        needs_key=True,
+        protected=_is_protected(settings),
+        pipeline=Pipeline(settings.environments, names.partition, push, wanted.notify),
+    )
+
+
 def standing(settings: Settings, there: Mapping[StackName, StackState]) -> tuple[AccountStack, ...]:
     """Return, as the settings want them, those stacks of tooling that are there, and no other.
 
-    A repository's is among them though its service is gone from the tree. Each keeps the key that it has.
+    A repository's is among them though its service is gone from the tree, and so is the pipeline's. Each keeps the key
+    that it has.
     """
     names = settings.names
     mine = [step for step in plan(settings, ()) if step.account == names.tooling and step.stack in there]
     mine += [_repository(settings, names, settings.environments, s) for s in there if names.is_repository_stack(s)]
+    mine += [pipeline(settings)] if settings.pipeline and names.pipeline_stack in there else []
     return tuple(
         replace(step, needs_key=False, parameters={**step.parameters, KEY_ARN: there[step.stack].parameters[KEY_ARN]})
         if step.needs_key
@@ -87,10 +127,17 @@ def content(step: AccountStack, root: Path, key: str) -> StackContent:
     Raises ConfigError where what services ask for in permissions.yaml is more than a policy holds.
     """
     text = (root / "infra" / step.template).read_text(encoding="utf-8")
-    if step.granted:
-        text = json.dumps(_with_granted(templates.read(text, f"infra/{step.template}"), step), indent=1)
+    if step.granted or step.pipeline:
+        text = json.dumps(rendered(templates.read(text, f"infra/{step.template}"), step), indent=1)
     parameters = {**step.parameters, **({KEY_ARN: key} if step.needs_key else {})}
     return StackContent(text, parameters, step.tags, step.protected)
+
+
+def rendered(template: templates.Template, step: AccountStack) -> templates.Template:
+    """Return a template with what is added to it for a stack; raises ConfigError where a policy gets too long."""
+    if step.pipeline:
+        return rendering.render(template, step.pipeline)
+    return _with_granted(template, step) if step.granted else template
 
 
 def _with_granted(template: templates.Template, step: AccountStack) -> templates.Template:
@@ -160,6 +207,7 @@ def _roles(settings: Settings, names: Names, environments: tuple[Environment, ..
         parameters={
             "Project": names.project,
             "ArtifactBucket": names.bucket,
+            "PipelineFiles": names.pipeline_prefix,
             "Developers": _list(settings.tooling.developers),
             "SigningKey": settings.tooling.signing_key or "",
             "Organization": settings.organization,
@@ -182,6 +230,7 @@ def _deployer(settings: Settings, names: Names, environment: Environment) -> Acc
             "Environment": environment.name,
             "EnvironmentAccount": environment.account,
             "ArtifactBucket": names.bucket,
+            "PipelineFiles": names.pipeline_prefix,
             "EarlierStatusRoles": _list(
                 names.status_role(e.name, e.account) for e in settings.earlier(environment.name)
             ),

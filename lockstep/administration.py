@@ -8,6 +8,7 @@ from functools import partial
 from lockstep import (
     account_report,
     account_stacks,
+    agreeing,
     bootstrap,
     catalog,
     checks,
@@ -18,8 +19,8 @@ from lockstep import (
     template,
     trust,
 )
-from lockstep.account_ports import Administrator, Identity
-from lockstep.bootstrap import Planned
+from lockstep.account_ports import Identity
+from lockstep.agreeing import Job, Opened
 from lockstep.destroy import Asked, Removal
 from lockstep.errors import ConfigError, IdentityError, LockstepError
 from lockstep.intrinsics import Stack
@@ -27,8 +28,6 @@ from lockstep.model import AccountId, Environment, Service
 from lockstep.ports import Wiring
 from lockstep.settings import Settings
 from lockstep.usecase import environment_of, say_which, target_of, use_case
-
-Opened = dict[AccountId, Administrator]
 
 
 @use_case
@@ -44,19 +43,9 @@ def set_up(wiring: Wiring, named: str | None = None, *, yes: bool = False, dry_r
     steps = tuple(step for step in steps if only is None or step.account in {settings.names.tooling, only})
     # Every account, before anything is changed in one of them.
     opened = {account: wiring.admin(account) for account in dict.fromkeys(AccountId(step.account) for step in steps)}
-    planned = bootstrap.preview(steps, wiring.root, opened)
-    document = account_report.plan_document(planned, target_of(wiring), dry_run=dry_run)
-    agreed = False
-    try:
-        agreed = _is_agreed(wiring, planned, opened, yes=yes, dry_run=dry_run)
-    finally:
-        if not agreed:
-            bootstrap.discard(planned, opened)
-    if not agreed:
-        declined = "Nothing was changed. To apply it without a question: invoke bootstrap --yes"
-        wiring.console.result(("Dry run: nothing was changed." if dry_run else declined,), document)
+    done = agreeing.carry_out(wiring, Job("bootstrap", steps, yes=yes, dry_run=dry_run), opened, target_of(wiring))
+    if done is None:
         return 0
-    applied = bootstrap.apply(planned, wiring.root, opened, wiring.clock, wiring.console.say)
     tried: list[trust.Tried] = []
     starts, unseen = _who_looks(wiring, opened)
     try:
@@ -64,26 +53,13 @@ def set_up(wiring: Wiring, named: str | None = None, *, yes: bool = False, dry_r
     finally:
         # What was applied is told even where looking fails.
         wiring.console.result(
-            (*account_report.trust_lines(tried), account_report.applied_line(applied)),
-            account_report.applied_document(document, applied, tried, unseen),
+            (*account_report.trust_lines(tried), account_report.applied_line(done.applied)),
+            account_report.applied_document(done.document, done.applied, tried, unseen),
         )
     if wrong := account_report.wrong(tried):
         cure = "invoke doctor; see who changed that role's trust"
         raise IdentityError("looking whether everybody can become whom they may", "; ".join(wrong), cure)
     return 0
-
-
-def _is_agreed(wiring: Wiring, planned: tuple[Planned, ...], opened: Opened, *, yes: bool, dry_run: bool) -> bool:
-    """Show a plan, see that it can be carried out, and ask; raises IdentityError where it cannot."""
-    for line in account_report.plan_lines(planned):
-        wiring.console.say(line)
-    bootstrap.check_rights(planned, opened, wiring.knowledge(), wiring.settings().region)
-    if dry_run or yes or not any(one.is_needed for one in planned):
-        return not dry_run
-    answer = wiring.console.confirm("Apply it?")
-    if answer is None:
-        raise ConfigError("asking whether to apply it", "nobody can answer here", "invoke bootstrap --yes")
-    return answer
 
 
 def _who_looks(wiring: Wiring, opened: Opened) -> tuple[list[tuple[Identity, Collection[str]]], str]:

@@ -21,18 +21,24 @@ Caller = tuple[Session, str]
 class Callers:
     """Everybody that the person or job with `profile` can become. Each is a session and the ARN that it has.
 
-    `pause` is the time between two tries, in seconds.
+    A profile of the settings is for people: a job, as a build in CodeBuild is, is whom its machine makes it, and has no
+    profiles. `pause` is the time between two tries, in seconds.
     """
 
     settings: Settings
     reach: Reach
     profile: str | None
+    is_job: bool = False
     pause: float = 2.0
+
+    def _own(self, profile: str | None) -> str | None:
+        """Return a profile of the settings for a person, none for a job."""
+        return None if self.is_job else profile
 
     @cached_property
     def base(self) -> Caller:
         """The caller in the tooling account; raises IdentityError where it is another account."""
-        profile = self.profile or self.settings.tooling.profile
+        profile = self.profile or self._own(self.settings.tooling.profile)
         who = f"profile {profile}" if profile else "the machine's own credentials"
         purpose = f"opening the tooling account with {who}"
         session = open_session(self.reach, profile, purpose)
@@ -94,9 +100,10 @@ class Callers:
                 f"{self.settings.path} names no admin_profile and no admin_role for {where}",
                 f"set one of them for {where}",
             )
-        who = f"profile {table.admin_profile}" if table.admin_profile else "the machine's own credentials"
+        profile = self._own(table.admin_profile)
+        who = f"profile {profile}" if profile else "the machine's own credentials"
         purpose = f"opening {where} with {who}"
-        session = open_session(self.reach, table.admin_profile, purpose)
+        session = open_session(self.reach, profile, purpose)
         if table.admin_role is not None:
             _, caller = session.caller(purpose)
             session = session.assume(table.admin_role, caller, f"let it take {table.admin_role}, or correct admin_role")

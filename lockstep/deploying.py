@@ -43,8 +43,10 @@ from lockstep.model import (
     RunningService,
     ServiceBuild,
 )
+from lockstep.names import branch_slug
 from lockstep.ports import Releases, Target, Wiring
 from lockstep.preview_report import StackPlan
+from lockstep.settings import Settings
 from lockstep.usecase import environment_of, say_which, target_of, use_case
 
 # Between two looks at who deploys, each with new credentials.
@@ -64,6 +66,7 @@ class Wish:
     wait: bool = False
     dry_run: bool = False
     allow_replace: bool = False
+    branch: str | None = None
 
 
 @dataclass(frozen=True)
@@ -188,7 +191,23 @@ def _opened(wiring: Wiring, environment: Environment, wish: Wish) -> tuple[Relea
 def _environment(wiring: Wiring, named: str | None, wish: Wish, flag: str = "--env") -> Environment:
     environment = environment_of(wiring.settings(), named, flag)
     gates.check_force(environment, force=wish.force)
-    return environment
+    return environment if wish.branch is None else _beside(wiring.settings(), environment, wish.branch)
+
+
+def _beside(settings: Settings, environment: Environment, branch: str) -> Environment:
+    """Return what a feature branch has beside an environment; raises ConfigError where it may not have anything."""
+    tried = f"deploying the branch {branch!r} to {environment.name}"
+    released = settings.pipeline.branch if settings.pipeline else ""
+    for wrong, answer, cure in (
+        (not branch.strip(), "its name is empty", "give it, or leave --branch out"),
+        (branch == released, "that is the branch that is released", "leave --branch out"),
+        (environment.protect, "it is protected", "take an environment that is not"),
+        (settings.earlier(environment.name) != (), "releases come here from another environment",
+         f"--env {settings.targets[0].name}"),
+    ):  # fmt: skip
+        if wrong:
+            raise ConfigError(tried, answer, cure)
+    return replace(environment, branch=branch)
 
 
 def _order(
@@ -281,7 +300,9 @@ def _locked(wiring: Wiring, order: _Order) -> AbstractContextManager[Fence]:
     if order.wish.dry_run:
         return nullcontext(lambda: None)
     holder = Holder(order.releases.caller, wiring.host(), wiring.execution(), wiring.token())
-    services = tuple(build.name for build in order.builds)
+    branch = order.environment.branch
+    beside = f"--{branch_slug(branch)}" if branch else ""
+    services = tuple(f"{build.name}{beside}" for build in order.builds)
     return locks.held(_locks(wiring, order.environment, order.target), services, holder, wait=order.wish.wait)
 
 
@@ -381,6 +402,8 @@ def _run(
         order.kind, at, caller, wiring.execution(), passed.forced, passed.accepted, automatic=automatic
     )
     outcome = execute.run(steps, order.target, order.releases, wiring.clock, wiring.console.say, fence)
+    if order.environment.branch:
+        return outcome
     record = history.of_outcome(outcome, order.release, running, about)
     try:
         deployments.append_news(order.target.store, wiring.settings().names, order.environment.account, record)

@@ -179,7 +179,7 @@ def _is_ours(stack: StackName, state: StackState, names: Names) -> bool:
     if names.is_repository_stack(stack):
         return given.get("Repository") == names.repository_of(stack)
     environment = given.get("Environment", "")
-    of_tooling = names.tooling_resources_stack, names.tooling_roles_stack
+    of_tooling = names.tooling_resources_stack, names.tooling_roles_stack, names.pipeline_stack
     if stack in {*of_tooling, names.deployer_stack(environment), names.account_stack(environment)}:
         return given.get("Project") == names.project
     return RELEASE_TAG in state.tags
@@ -271,16 +271,19 @@ def _environment_in_tooling(environment: Environment, names: Names, opened: Open
 
 
 def _is_named(environment: Environment, names: Names, tooling: Administrator) -> bool:
-    """Does a stack in tooling still give one of the environment's roles a right?"""
+    """Does a stack in tooling still give one of the environment's roles a right, or start its deployments?"""
     where = (environment.name, environment.account)
     roles = {names.deploy_role(*where), names.execution_role(*where), names.status_role(*where)}
+    roles.add(names.job(f"deploy-{environment.name}"))
     values = (value for state in standing(names, tooling).values() for value in state.parameters.values())
     return any(roles & set(value.split(",")) for value in values)
 
 
 def _tooling(names: Names, opened: Opened) -> Iterator[Removal]:
-    """Yield all of tooling: images and roles first, then what their stack keeps: the buckets, last the key."""
+    """Yield all of tooling: pipeline, images, roles, then what their stack keeps: the buckets, last the key."""
     administrator, where = opened[names.tooling], ("tooling", names.tooling, names, opened)
+    # It starts what the roles below are for.
+    yield from _stacks(lambda name: name == names.pipeline_stack, *where)
     yield from _repositories("", names, opened)
     yield from _stacks(lambda name: name.startswith(names.deployer_stack("")), *where)
     yield from _stacks(lambda name: name == names.tooling_roles_stack, *where)

@@ -88,8 +88,13 @@ def running_builds(
 ) -> tuple[RunningService, ...]:
     """Ask an environment's account what runs of the functions that the builds name."""
     return tuple(
-        running(b.name, names.service_stack(environment.name, b.name), tuple(name for name, _ in b.images), target)
-        for b in builds
+        running(
+            build.name,
+            names.service_stack(environment.name, build.name, environment.branch),
+            tuple(name for name, _ in build.images),
+            target,
+        )
+        for build in builds
     )
 
 

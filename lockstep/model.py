@@ -181,12 +181,22 @@ class ScanException:
         return self.finding == finding and self.service in {None, service} and day <= self.until
 
 
+class OnFailure(StrEnum):
+    """What the pipeline does where a deployment to an environment fails."""
+
+    STOP = "stop"
+    RETRY = "retry"
+    ROLL_BACK = "rollback"
+
+
 @dataclass(frozen=True)
 class Environment:
     """A target account, in promotion order. With `protect`, what is deployed there is kept from being deleted.
 
     Then no deployment replaces or removes what holds data there, unless it is told to.
-    `scan_threshold` is the worst finding of an image scan that may be deployed there; with None no scan is read.
+    `scan_threshold` is the worst finding of an image scan that may be deployed there; with None no scan is read. With
+    `approval` the pipeline waits for a person's word before it. With `branch` the stacks are meant that a feature
+    branch has beside the environment's own; they prove no release and last until they are destroyed.
     """
 
     name: str
@@ -198,6 +208,9 @@ class Environment:
     allow_force: bool = False
     rollback_on_failed_smoke: bool = True
     scan_threshold: Severity | None = None
+    approval: bool = False
+    on_failure: OnFailure = OnFailure.STOP
+    branch: str = ""
 
     def parameters_of(self, service: str) -> tuple[tuple[str, str], ...]:
         """The template parameters that this environment sets for a service."""

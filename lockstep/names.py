@@ -21,8 +21,9 @@ LABEL_SOURCE = "lockstep.source-hash"
 
 # A service or environment may not be called like a part of our own names in the tooling account.
 RESERVED = frozenset(
-    {"account", "boundary", "build", "deploy", "deployer", "developer", "execution", "repository", "status", "tooling"}
-)
+    ("account", "boundary", "build", "deploy", "deployer", "developer", "execution", "pipeline", "repository",
+     "status", "tooling", "verify")
+)  # fmt: skip
 
 
 def partition_of(region: str) -> str:
@@ -73,6 +74,11 @@ class Names:
     def repository_stack(self, service: str, function: str) -> StackName:
         """The stack of one image function's repository."""
         return StackName(f"{self.project}-repository-{service}-{function.lower()}")
+
+    @property
+    def pipeline_stack(self) -> StackName:
+        """The stack of the pipeline, its projects and its role; the pipeline is called the same."""
+        return StackName(f"{self.project}-pipeline")
 
     def service_stack(self, environment: str, service: str, branch: str = "") -> StackName:
         """The stack of a service in an environment, or the ephemeral one of a feature branch beside it.
@@ -145,6 +151,10 @@ class Names:
         """What the ARN of every function of an environment looks like."""
         return f"arn:{self.partition}:lambda:{self.region}:{account}:function:{self.project}-{environment}-*"
 
+    def job(self, name: str) -> str:
+        """ARN of one of the pipeline's CodeBuild projects: verify, build, or deploy- with an environment."""
+        return f"arn:{self.partition}:codebuild:{self.region}:{self.tooling}:project/{self.project}-{name}"
+
     # storage
     @property
     def log_bucket(self) -> str:
@@ -155,6 +165,14 @@ class Names:
     def bucket(self) -> str:
         """The artifact bucket. The account and region in its name make it unique."""
         return f"{self.project}-artifacts-{self.tooling}-{self.region}"
+
+    @property
+    def pipeline_prefix(self) -> str:
+        """Where in the artifact bucket the pipeline keeps its files: CodePipeline cuts its name to twenty letters.
+
+        https://docs.aws.amazon.com/codepipeline/latest/userguide/welcome-introducing-artifacts.html
+        """
+        return self.pipeline_stack[:20]
 
     def repository(self, service: str, function: str) -> str:
         """The ECR repository of one image function."""

@@ -1,107 +1,155 @@
-"""The use cases of buildspecs. One for each task; each returns its exit code."""
+"""The use cases of the pipeline. One for each task; each returns its code."""
 
 from __future__ import annotations
 
-import shutil
-import tempfile
+import json
 import uuid
 from collections.abc import Collection, Mapping
-from datetime import datetime
-from pathlib import Path
+from dataclasses import dataclass, replace
+from typing import Any
 
-from lockstep.errors import ConfigError, DeployError
-from lockstep.pipeline import buildspec, variables
-from lockstep.pipeline.build import FAILED, SUCCEEDED, Build, BuildOutcome
-from lockstep.pipeline.buildspec import PRIMARY, Buildspec
+from lockstep import account_report, account_stacks, agreeing, report
+from lockstep.account_ports import Administrator
+from lockstep.account_stacks import KEY_ARN, AccountStack
+from lockstep.agreeing import Job
+from lockstep.errors import BusyError, ConfigError, DeployError, did_you_mean
+from lockstep.pipeline import definition, executions, projects
+from lockstep.pipeline.definition import Pipeline
+from lockstep.pipeline.executions import Execution, Executions
+from lockstep.pipeline.jobs import Around
+from lockstep.pipeline.runner import Runner, Wish
+from lockstep.pipeline_ports import Machinery
 from lockstep.ports import Wiring
-from lockstep.usecase import say_which, use_case
+from lockstep.settings import Settings
+from lockstep.usecase import say_which, target_of, use_case
 
 
 @use_case
-def run_buildspec(wiring: Wiring, file: str, pairs: Collection[str] = ()) -> int:
-    """Run one buildspec on this machine, in a copy of what git tracks, with an environment built from nothing.
-
-    The artifacts are kept in .lockstep/builds/, by the file's name, until it runs again.
-    """
+def deploy(wiring: Wiring, *, yes: bool = False, dry_run: bool = False) -> int:
+    """Make or update the stack of the pipeline, as the administrator of tooling."""
     say_which(wiring)
-    given = variables.given(pairs)
-    spec = _read(wiring.root, file)
-    vault = wiring.vault() if spec.parameters or spec.secrets else None
-    with tempfile.TemporaryDirectory(prefix="lockstep-") as folder:
-        scratch = Path(folder)
-        source, home = scratch / "src", scratch / "home"
-        for made in (source, home):
-            made.mkdir()
-        wiring.copy_source(source)
-        environment = {**wiring.outfit(), "HOME": str(home), **_facts(wiring, source), **given}
-        ended = Build(spec, source, scratch, environment, wiring.console.say, wiring.clock, vault).run()
-        kept = _keep(ended, wiring.root / ".lockstep" / "builds" / Path(file).stem, wiring.root)
-    wiring.console.result(_lines(spec, ended, kept), _document(spec, ended, kept))
-    if failed := ended.failed:
-        raise DeployError(f"running {file}: {failed.name} failed", failed.message, "the log above says more")
+    settings = wiring.settings()
+    step = account_stacks.pipeline(settings)
+    opened = {step.account: wiring.admin(step.account)}
+    job = Job("pipeline.deploy", (_with_key(step, settings, opened[step.account]),), yes=yes, dry_run=dry_run)
+    done = agreeing.carry_out(wiring, job, opened, target_of(wiring))
+    if done is not None:
+        wiring.console.result(
+            (account_report.applied_line(done.applied),),
+            account_report.applied_document(done.document, done.applied, (), ""),
+        )
     return 0
 
 
-def _read(root: Path, file: str) -> Buildspec:
-    path = root / file
-    if not path.resolve().is_relative_to(root.resolve()) or not path.is_file():
-        raise ConfigError(f"reading {file}", "there is no such file in the working tree")
-    try:
-        return buildspec.parse(path.read_text(encoding="utf-8"), file)
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"reading {file}", "it is not UTF-8") from error
-
-
-def _facts(wiring: Wiring, source: Path) -> dict[str, str]:
-    """Return what CodeBuild and a pipeline tell a build of itself and of its source."""
-    settings, commit = wiring.settings(), wiring.commit()
-    job = variables.Job(
-        project=f"{settings.project}-local",
-        id=str(uuid.uuid4()),
-        initiator="local",
-        source_version=commit.sha,
-        commit=commit.sha,
-        folder=str(source),
-        image="local",
-        started=round(datetime.fromisoformat(wiring.clock.now()).timestamp() * 1000),
+def _with_key(step: AccountStack, settings: Settings, tooling: Administrator) -> AccountStack:
+    """Return a stack with the key that bootstrap made; raises ConfigError where it, or a role that builds, is not."""
+    names = settings.names
+    needed = (
+        names.tooling_resources_stack,
+        names.tooling_roles_stack,
+        *(names.deployer_stack(environment.name) for environment in settings.environments),
     )
-    said = {
-        "LOCKSTEP_CONFIG": settings.path.as_posix(),
-        "LOCKSTEP_COMMIT": commit.sha,
-        "LOCKSTEP_BRANCH": commit.branch,
-    }
-    return {**variables.of(job, settings.names), **said}
+    there = {stack: state for stack in needed if (state := tooling.stacks.describe(stack)) and not state.is_hollow}
+    if missing := [stack for stack in needed if stack not in there]:
+        raise ConfigError("deploying the pipeline", f"not there yet: {', '.join(missing)}", "invoke bootstrap")
+    key = there[names.tooling_resources_stack].outputs[KEY_ARN]
+    return replace(step, needs_key=False, parameters={**step.parameters, KEY_ARN: key})
 
 
-def _keep(ended: BuildOutcome, folder: Path, root: Path) -> dict[str, str]:
-    """Move the artifacts to where they outlive the build, and return their paths below the working tree."""
-    shutil.rmtree(folder, ignore_errors=True)
-    kept = {}
-    for name, path in ended.artifacts.items():
-        target = folder / (f"secondary/{name}.zip" if name != PRIMARY else "primary.zip")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.move(path, target)
-        kept[name] = target.relative_to(root).as_posix()
-    return kept
+# A person is asked, so the run ends before its end.
+WAITING = 3
 
 
-def _lines(spec: Buildspec, ended: BuildOutcome, kept: Mapping[str, str]) -> tuple[str, ...]:
-    return (
-        f"{spec.file}: {_state(ended)}",
-        *(f"  {name}={value!r}" for name, value in ended.exported.items()),
-        *(f"  artifact {name or 'primary'}: {path}" for name, path in kept.items()),
-    )
+@dataclass(frozen=True)
+class Asked:
+    """What `invoke pipeline.run` was given. Without a commit it is the newest one of the branch."""
+
+    until: str = ""
+    approve: Collection[str] = ()
+    reject: str = ""
+    commit: str | None = None
+    branch: str | None = None
+
+    @property
+    def wish(self) -> Wish:
+        """What of it the runner is told."""
+        return Wish(self.approve, self.reject, self.until)
 
 
-def _document(spec: Buildspec, ended: BuildOutcome, kept: Mapping[str, str]) -> dict[str, object]:
-    return {
-        "file": spec.file,
-        "state": _state(ended),
-        "phases": [vars(phase) for phase in ended.phases],
-        "exported": dict(ended.exported),
-        "artifacts": dict(kept),
-    }
+@use_case
+def run(wiring: Wiring, asked: Asked) -> int:
+    """Execute the pipeline that is deployed in the sandbox, or go on with an execution that waits for approval."""
+    say_which(wiring)
+    settings, machinery = wiring.settings(), wiring.machinery()
+    document = _as_json(machinery.pipeline(settings.names.pipeline_stack))
+    pipeline = definition.read(document)
+    around = Around(machinery, wiring.clock, pipeline, _projects(machinery, pipeline), settings.names)
+    _check(asked, pipeline)
+    kept = Executions(wiring.root / ".lockstep" / "pipeline")
+    execution = kept.waiting(pipeline.name)
+    if execution is None:
+        execution = _begin(wiring, asked, pipeline)
+        kept.begin(execution, document)
+    else:
+        _see_that_it_is_meant(execution, asked, is_same=kept.definition(execution.id) == document)
+    wiring.console.say(f"Execution {execution.id} of {pipeline.name}, recorded in {kept.place(execution.id)}")
+    repository, say = wiring.repository(), wiring.console.say
+    ended = Runner(around, repository, kept, execution, asked.wish, say, lambda: str(uuid.uuid4())).run()
+    wiring.console.result(_lines(ended), ended.document())
+    if ended.status == executions.WAITING:
+        return WAITING
+    is_rejected = ended.status == executions.FAILED and not asked.reject
+    return DeployError.exit_code if is_rejected else 0
 
 
-def _state(ended: BuildOutcome) -> str:
-    return FAILED if ended.failed else SUCCEEDED
+def _projects(machinery: Machinery, pipeline: Pipeline) -> dict[str, projects.Project]:
+    found = [projects.read(one) for one in machinery.projects(pipeline.projects)]
+    return {one.name: one for one in found}
+
+
+def _as_json(document: Mapping[str, Any]) -> Any:  # noqa: ANN401 - any JSON
+    """Return of GetPipeline's answer the pipeline, as a file of it reads; the rest is of the answer, or of its time."""
+    return json.loads(json.dumps({"pipeline": document.get("pipeline")}, default=str))
+
+
+def _check(asked: Asked, pipeline: Pipeline) -> None:
+    """See that the stages that were named are there; raises ConfigError."""
+    stages, approvals = [stage.name for stage in pipeline.stages], pipeline.approvals()
+    given = [("--until", asked.until, stages), ("--reject", asked.reject, approvals)]
+    given += [("--approve", name, approvals) for name in asked.approve]
+    for flag, name, known in given:
+        if name and name not in known:
+            answer = f"{pipeline.name} has {', '.join(known) or 'none'}"
+            raise ConfigError(f"looking for the stage {name} of {flag}", answer, did_you_mean(name, known))
+
+
+def _begin(wiring: Wiring, asked: Asked, pipeline: Pipeline) -> Execution:
+    if asked.reject:
+        raise ConfigError(f"rejecting {asked.reject}", "no execution waits for approval", "invoke pipeline.run")
+    revision = wiring.repository().revision(asked.commit, asked.branch or pipeline.source.branch)
+    new = str(uuid.uuid4())
+    variables = {"codepipeline": {"PipelineExecutionId": new}, "variables": dict(pipeline.variables)}
+    return Execution(new, pipeline.name, wiring.clock.now(), revision, variables=variables)
+
+
+def _see_that_it_is_meant(execution: Execution, asked: Asked, *, is_same: bool) -> None:
+    """See that a person decided on the execution that waits; raises BusyError, or ConfigError, where none did."""
+    stage, tried = execution.waits_in, f"going on with execution {execution.id}, which waits in {execution.waits_in}"
+    decide = f"invoke pipeline.run --approve {stage}, or --reject {stage}"
+    if stage not in {*asked.approve, asked.reject}:
+        raise BusyError(f"running {execution.pipeline}", f"execution {execution.id} waits in {stage}", decide)
+    if asked.commit or asked.branch:
+        raise ConfigError(tried, "it has its commit already", decide)
+    if not is_same and stage != asked.reject:
+        cure = f"invoke pipeline.run --reject {stage}, then run it anew"
+        raise ConfigError(tried, "the pipeline was deployed anew since it began", cure)
+
+
+def _lines(execution: Execution) -> tuple[str, ...]:
+    rows = [
+        (stage.name, action.name, action.status, f"{action.seconds:.1f}", action.log)
+        for stage in execution.stages
+        for action in stage.actions
+    ]
+    said = f"Execution {execution.id}: {execution.status}"
+    return (*report.table(("STAGE", "ACTION", "STATUS", "SECONDS", "LOG"), rows), said)

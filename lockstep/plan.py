@@ -66,7 +66,7 @@ def smoke(
 ) -> tuple[SmokeTest, ...]:
     """Return every smoke test of the services, in their order."""
     return tuple(
-        SmokeTest(service, names.service_stack(environment.name, service), event)
+        SmokeTest(service, names.service_stack(environment.name, service, environment.branch), event)
         for service, of in events.items()
         for event in of
     )

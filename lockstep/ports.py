@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from lockstep.account_ports import Administrator, Overview
     from lockstep.needs import Knowledge
     from lockstep.pipeline.build import Vault
+    from lockstep.pipeline_ports import Machinery, Repository
     from lockstep.settings import Settings
 
 Say = Callable[[str], None]
@@ -382,6 +383,12 @@ class Wiring(Protocol):
 
         Be patient where roles were just made: it takes AWS some seconds to know them.
         """
+
+    def machinery(self) -> Machinery:
+        """CodePipeline and CodeBuild of the sandbox; raises ConfigError where real accounts are meant."""
+
+    def repository(self) -> Repository:
+        """The git repository of the working tree."""
 
     def knowledge(self) -> Knowledge:
         """What CloudFormation and IAM know of resource types and actions."""

@@ -11,13 +11,14 @@ import tomllib
 from bisect import bisect_left
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, ValidationError
 
 from lockstep.errors import ConfigError, did_you_mean
-from lockstep.model import AccountId, Environment, Severity
+from lockstep.model import AccountId, Environment, OnFailure, Severity
 from lockstep.names import RESERVED, Names
 
 if TYPE_CHECKING:
@@ -70,6 +71,20 @@ _Region = Annotated[str, _form("[a-z]{2}(-[a-z]+)+-[0-9]", "a region's code")]
 _Profile = Annotated[str, _form("[!-~]([ -~]*[!-~])?", "the name of an AWS profile")]
 _Principals = tuple[Annotated[str, _PRINCIPAL], ...]
 _Tags = dict[Annotated[str, _TAG], str]
+_Repository = Annotated[
+    str,
+    _form(r"[\w.-]{1,100}(/[\w.-]{1,100})*", "a repository: its name, or owner/name, in letters, digits, _ . and -"),
+]
+_Branch = Annotated[str, _form(r"[\w./-]{1,255}", "one branch: letters, digits, _ . / and -")]
+_Connection = Annotated[
+    str,
+    _form(
+        r"arn:aws(-cn|-us-gov)?:(codeconnections|codestar-connections):[a-z0-9-]+:[0-9]{12}:connection/[0-9a-f-]{36}",
+        "the ARN of one connection",
+    ),
+]
+_Path = Annotated[str, _form(r"\S{1,255}", "a pattern of paths, with no space")]
+_Mail = Annotated[str, _form(r"[^@,\s]+@[^@,\s]+", "a mail address")]
 _Parameter = Annotated[str, _form("[A-Za-z0-9]{1,255}", "a template parameter: letters and digits only")]
 
 
@@ -102,6 +117,8 @@ class EnvironmentSettings(_Table):
     allow_force: StrictBool = False
     rollback_on_failed_smoke: StrictBool = True
     scan_threshold: Severity | None = None
+    approval: StrictBool = False
+    on_failure: OnFailure = OnFailure.STOP
     tags: _Tags = Field(default_factory=dict)
     parameters: dict[str, dict[_Parameter, str]] = Field(default_factory=dict)
 
@@ -119,7 +136,28 @@ class EnvironmentSettings(_Table):
             allow_force=self.allow_force,
             rollback_on_failed_smoke=self.rollback_on_failed_smoke,
             scan_threshold=self.scan_threshold,
+            approval=self.approval,
+            on_failure=self.on_failure,
         )
+
+
+class Source(StrEnum):
+    """What a pipeline takes its source from."""
+
+    CODECOMMIT = "codecommit"
+    CODECONNECTIONS = "codeconnections"
+
+
+class PipelineSettings(_Table):
+    """The pipeline: what it takes its source from, which pushes start it, who is told."""
+
+    source: Source
+    repository: _Repository
+    branch: _Branch
+    connection: _Connection | None = None
+    paths: tuple[_Path, ...] = Field(default=(), max_length=8)
+    ignored_paths: tuple[_Path, ...] = Field(default=(), max_length=8)
+    notify: tuple[_Mail, ...] = ()
 
 
 class _File(_Table):
@@ -128,16 +166,21 @@ class _File(_Table):
     organization: _Organization = ""
     sandbox: _Table | None = None
     tooling: Tooling
+    pipeline: PipelineSettings | None = None
     environments: tuple[EnvironmentSettings, ...]
 
 
-_TABLES: dict[Any, type[_Table]] = {"tooling": Tooling, "environments": EnvironmentSettings}
+_TABLES: dict[Any, type[_Table]] = {
+    "tooling": Tooling,
+    "pipeline": PipelineSettings,
+    "environments": EnvironmentSettings,
+}
 # What pydantic calls a mistake -> what we say. Its other names are all for what should be a table.
 _ANSWERS = {
     "missing": _MISSING,
     "string_type": "it is not text: put it between quotes",
     "bool_type": "it is neither true nor false, without quotes",
-    "enum": f"it is none of: {', '.join(Severity)}",
+    "too_long": "it is too long: at most 8",
     "tuple_type": "it is not an array: use square brackets; environments go below [[environments]]",
 }
 _NO_TABLE = "it is not a table: put its keys below a [header] or between braces"
@@ -154,6 +197,7 @@ class Settings:
     targets: tuple[EnvironmentSettings, ...]
     sandbox: bool = False
     organization: str = ""
+    pipeline: PipelineSettings | None = None
     text: str = field(default="", repr=False, compare=False)
 
     @property
@@ -242,9 +286,17 @@ def parse(text: str, file: str) -> Settings:
     if problems := list(_rules(schema)):
         raise _refusal(problems, text, file)
     targets = tuple(target.model_copy(update={"region": schema.region}) for target in schema.environments)
-    marked = schema.sandbox is not None
-    where = (Path(file), schema.project, schema.region, schema.tooling, targets)
-    return Settings(*where, sandbox=marked, organization=schema.organization, text=text)
+    return Settings(
+        path=Path(file),
+        project=schema.project,
+        region=schema.region,
+        tooling=schema.tooling,
+        targets=targets,
+        sandbox=schema.sandbox is not None,
+        organization=schema.organization,
+        pipeline=schema.pipeline,
+        text=text,
+    )
 
 
 def check_services(settings: Settings, services: Collection[str]) -> None:
@@ -313,6 +365,8 @@ def _problem(error: ErrorDetails) -> _Problem:
         return _Problem(key, f"unknown key {_shown(key[-1])}", _nearest(str(key[-1]), table.model_fields))
     if error["type"] == "value_error":
         return _Problem(key, f"{_shown(error['input'])} is not {error['ctx']['error']}")
+    if error["type"] == "enum":
+        return _Problem(key, f"it is none of: {error['ctx']['expected'].replace(' or ', ', ')}".replace("'", ""))
     return _Problem(key, _ANSWERS.get(error["type"], _NO_TABLE))
 
 
@@ -325,6 +379,8 @@ def _rules(file: _File) -> Iterator[_Problem]:
     if here not in (file.tooling.signing_key or here):
         answer = f"{_shown(file.tooling.signing_key)} is of another account or region than tooling's"
         yield _Problem(("tooling", "signing_key"), answer)
+    if file.pipeline is not None:
+        yield from _pipeline_rules(file.pipeline, here)
     if not file.environments:
         yield _Problem(("environments",), "it is empty: there has to be one environment at least")
     for number, one in enumerate(file.environments):
@@ -344,6 +400,21 @@ def _rules(file: _File) -> Iterator[_Problem]:
         ):
             if wrong:
                 yield _Problem(("environments", number, key), f"{_shown(value)} is {why}")
+
+
+def _pipeline_rules(pipeline: PipelineSettings, here: str) -> Iterator[_Problem]:
+    connected = pipeline.source is Source.CODECONNECTIONS
+    if connected and pipeline.connection is None:
+        yield _Problem(("pipeline", "connection"), _MISSING)
+    elif here not in (pipeline.connection or here):
+        answer = f"{_shown(pipeline.connection)} is of another account or region than tooling's"
+        yield _Problem(("pipeline", "connection"), answer)
+    if connected != ("/" in pipeline.repository):
+        form = "owner/name" if connected else "the name of a repository in CodeCommit, without a /"
+        yield _Problem(("pipeline", "repository"), f"{_shown(pipeline.repository)} is not {form}")
+    for key in ("connection", "paths", "ignored_paths"):
+        if not connected and getattr(pipeline, key):
+            yield _Problem(("pipeline", key), 'it is only for source = "codeconnections"')
 
 
 def _refusal(problems: list[_Problem], text: str, file: str) -> ConfigError:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from lockstep.aws.session import Reach, Session
     from lockstep.callers import Caller, Callers
     from lockstep.pipeline.build import Vault
+    from lockstep.pipeline_ports import Machinery, Repository
     from lockstep.sandbox.server import Server
     from lockstep.schemas import Schemas
     from lockstep.settings import Settings
@@ -207,7 +208,27 @@ class RealWiring:
     def _callers(self) -> Callers:
         from lockstep.callers import Callers
 
-        return Callers(self.settings(), self._reach, self.profile)
+        is_job = bool(self.environ.get("CODEBUILD_BUILD_ID"))
+        return Callers(self.settings(), self._reach, self.profile, is_job=is_job)
+
+    def machinery(self) -> Machinery:
+        """Open CodePipeline and CodeBuild of the sandbox; raises ConfigError where real accounts are meant."""
+        from lockstep.sandbox.services import Services
+
+        if not self.settings().sandbox:
+            raise ConfigError(
+                "running the pipeline on this machine",
+                f"{self.settings().path} names real accounts, where CodePipeline runs it",
+                "push a commit; or LOCKSTEP_CONFIG=infra/sandbox.toml",
+            )
+        tooling = AccountId(self.settings().tooling.account)
+        return Services(self._reach, tooling, self.environ, self._engine)
+
+    def repository(self) -> Repository:
+        """Return the git repository of the working tree."""
+        from lockstep.repository import Repository
+
+        return Repository(self.root, process.child_environment(self.environ))
 
     @property
     def _registry_host(self) -> str:

@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -71,6 +72,8 @@ class Session:
 
     reach: Reach
     boto: boto3.Session = field(repr=False)
+    # When its credentials end, in UTC, ISO 8601; empty where it renews them itself.
+    until: str = field(default="", kw_only=True)
 
     def client(self, service: str, *, attempts: int = 8, timeout: int = 60) -> Any:  # noqa: ANN401 - each module names its client's type
         """Make a client that tries each call so often, and waits so many seconds for an answer."""
@@ -118,7 +121,8 @@ class Session:
                 answer = self.client("sts").assume_role(RoleArn=role, RoleSessionName=name, DurationSeconds=3600)
         except DeniedError as error:
             raise DeniedError(error.tried, error.answer, cure) from error
-        return Session(self.reach, _boto(self.reach, None, answer["Credentials"]))
+        keys = answer["Credentials"]
+        return Session(self.reach, _boto(self.reach, None, keys), until=keys["Expiration"].astimezone(UTC).isoformat())
 
     def child_environment(self) -> dict[str, str]:
         """Return what a child process needs to be this caller, and nothing from which it could be another."""

@@ -20,7 +20,15 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from lockstep.sandbox import mended_changes, mended_execution, mended_images, mended_policies, mended_trail, seams
+from lockstep.sandbox import (
+    mended_changes,
+    mended_execution,
+    mended_images,
+    mended_pipelines,
+    mended_policies,
+    mended_trail,
+    seams,
+)
 from lockstep.schemas import Schemas
 
 _IMAGE = re.compile(r"(?:127\.0\.0\.1|localhost):(\d+)/([^@:]+)(?::([^@]+))?(?:@(.+))?")
@@ -298,6 +306,8 @@ MENDS = (
     apis_of_other_accounts,
     mended_images.images_have_their_size,
     mended_images.scans_find_nothing,
+    mended_pipelines.stacks_have_pipelines,
+    mended_pipelines.pipelines_are_told,
     mended_trail.trail_names_call_and_caller,
 )
 MENDS_BY_SCHEMAS = (

@@ -51,7 +51,7 @@ def seed(settings: Settings, profiles: Profiles, endpoint: str) -> None:
     profiles.folder.mkdir(parents=True, exist_ok=True)
     known = _read(profiles.credentials)
     roots = {
-        _root(account): {"aws_access_key_id": account, "aws_secret_access_key": _ROOT_SECRET}
+        root_profile(account): {"aws_access_key_id": account, "aws_secret_access_key": _ROOT_SECRET}
         for account in (settings.tooling.account, *(target.account for target in settings.targets))
     }
     _write(profiles.credentials, known | roots)
@@ -67,7 +67,7 @@ def seed(settings: Settings, profiles: Profiles, endpoint: str) -> None:
         allowed = {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": list(roles)}
         wanted.append((settings.tooling.account, _keys_profile(settings, person), person, allowed))
     for account, profile, name, right in wanted:
-        iam = open_session(reach, _root(account), "seeding the sandbox").client("iam")
+        iam = open_session(reach, root_profile(account), "seeding the sandbox").client("iam")
         if made := _make(iam, name, right, has_keys=profile in known):
             keys[profile] = made
     _write(profiles.credentials, known | roots | keys)
@@ -104,7 +104,8 @@ def _is_developer(settings: Settings, person: str) -> bool:
     return any(arn.endswith(f":user/{person}") for arn in settings.tooling.developers)
 
 
-def _root(account: str) -> str:
+def root_profile(account: str) -> str:
+    """Return the profile of an account's root, which only the sandbox itself uses."""
     return f"root-{account}"
 
 
@@ -140,7 +141,7 @@ def _make(iam: _Iam, name: str, right: str | dict[str, Any], *, has_keys: bool) 
 def _write_config(settings: Settings, profiles: Profiles, endpoint: str) -> None:
     common = {"region": settings.region, "endpoint_url": endpoint}
     accounts = (settings.tooling.account, *(target.account for target in settings.targets))
-    sections: dict[str, dict[str, str]] = {f"profile {_root(account)}": common for account in accounts}
+    sections: dict[str, dict[str, str]] = {f"profile {root_profile(account)}": common for account in accounts}
     sections |= {f"profile {profile}": common for profile in _administrators(settings).values()}
     for person in people(settings):
         keys = _keys_profile(settings, person)

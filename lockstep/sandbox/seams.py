@@ -25,17 +25,18 @@ EXECUTION_ROLE: ContextVar[str] = ContextVar("lockstep_execution_role", default=
 
 # What the mends use of MiniStack beside the functions that they replace.
 USED = {
-    "app": ("_parse_execute_api_url", "_resolve_port"),
+    "app": ("SERVICE_HANDLERS", "_parse_execute_api_url", "_resolve_port"),
     "services.cloudtrail": ("_get_event_queue",),
-    "core.iam_actions": ("_s3_action", "s3_service_context"),
+    "core.iam_actions": ("SERVICE_TO_IAM_NAMESPACE", "_s3_action", "s3_service_context"),
     "core.iam_evaluator": (
         "AuthError", "EvalContext", "EvalResult", "PrincipalInfo", "combine_resource_policy", "evaluate",
         "evaluate_resource_policy", "resolve_principal", "_gather_role_policies", "_permissions_boundary",
     ),
     "core.responses": ("error_response_json", "get_account_id", "get_region", "json_response", "request_scope"),
-    "core.router": ("extract_access_key_id",),
+    "core.router": ("SERVICE_PATTERNS", "extract_access_key_id"),
     "services.apigateway": ("_apis",),
     "services.apigateway_v1": ("_rest_apis",),
+    "services.cloudformation": ("_stacks",),
     "services.cloudformation.changesets": ("_find_change_set",),
     "services.cloudformation.handlers": ("_ACTION_HANDLERS", "_resolve_stack"),
     "services.cloudformation.helpers": ("_error", "_p"),

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from lockstep.images import Images
 
 LOOPBACK = "127.0.0.1"
+# What CodeBuild needs no counterpart of: AWS is found by its region.
+PORT = "LOCKSTEP_SANDBOX_PORT"
 START_SECONDS, STOP_SECONDS = 60.0, 60.0
 # What the process is started as, its path aside.
 EMULATOR = ("python", "-m", "lockstep.sandbox.emulator")
@@ -52,6 +54,11 @@ class Server:
     def home(self) -> Path:
         """Where the emulator's own files lie."""
         return self.folder / "sandbox"
+
+    @property
+    def named(self) -> str:
+        """The port of a sandbox that runs elsewhere, as a build of its pipeline is told it; empty where none is."""
+        return self.environ.get(PORT, "")
 
     @property
     def profiles(self) -> people.Profiles:
@@ -184,8 +191,10 @@ class Server:
         (self.home / "server.json").write_text(json.dumps(known), encoding="utf-8")
 
     def _port(self) -> int:
-        """Return the sandbox's port: a free one the first time, the same one ever after."""
+        """Return the sandbox's port: that of the named one, else a free one the first time, the same one ever after."""
         state = self._state()
+        if self.named:
+            return int(self.named)
         if "port" not in state:
             with socket.socket() as probe:
                 probe.bind((LOOPBACK, 0))
@@ -195,7 +204,7 @@ class Server:
         return state["port"]
 
     def _healthy(self) -> bool:
-        if "pid" not in self._state():
+        if "pid" not in self._state() and not self.named:
             return False
         connection = http.client.HTTPConnection(LOOPBACK, self._port(), timeout=5)
         with contextlib.closing(connection), contextlib.suppress(OSError, http.client.HTTPException):

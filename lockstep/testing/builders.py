@@ -43,6 +43,25 @@ account = "{PROD}"
 admin_profile = "prod-admin"
 """
 
+CONNECTION = f"arn:aws:codeconnections:eu-west-1:{TOOLING}:connection/01234567-89ab-cdef-0123-456789abcdef"
+# What the settings say of a pipeline, before any environment: from CodeCommit, and over a connection.
+CODECOMMIT = """
+[pipeline]
+source = "codecommit"
+repository = "shop"
+branch = "main"
+"""
+CODECONNECTIONS = f"""
+[pipeline]
+source = "codeconnections"
+repository = "acme/shop"
+branch = "main"
+connection = "{CONNECTION}"
+paths = ["services/**", "infra/**"]
+ignored_paths = ["docs/**"]
+notify = ["team@example.com"]
+"""
+
 
 def a_digest(of: str = "image") -> Digest:
     """Return the digest of a made-up image."""

@@ -37,6 +37,7 @@ from lockstep.testing.fakes import (
     FakeVault,
     World,
 )
+from lockstep.testing.pipeline import FakeMachinery, FakeRepository, Workshop
 
 _TOKENS = itertools.count(1)
 
@@ -56,6 +57,7 @@ class FakeWiring:
     clock: ports.Clock = field(default_factory=FakeClock)
     job: str = ""
     accepted: tuple[ScanException, ...] = ()
+    workshop: Workshop = field(default_factory=Workshop)
 
     @cached_property
     def console(self) -> FakeConsole:
@@ -166,6 +168,14 @@ class FakeWiring:
             keys=FakeKeys(self.world),
             skew=self.world.skew,
         )
+
+    def machinery(self) -> FakeMachinery:
+        """The services of the workshop."""
+        return FakeMachinery(self.workshop)
+
+    def repository(self) -> FakeRepository:
+        """The repository of the workshop."""
+        return FakeRepository(self.workshop)
 
     def knowledge(self) -> Schemas:
         """What is known everywhere."""

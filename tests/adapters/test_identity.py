@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,8 @@ DEVELOPER = f"arn:aws:iam::{TOOLING}:user/developer"
 ROLE = f"arn:aws:iam::{TEST}:role/shop-status-test"
 ASSUMED = f"arn:aws:sts::{TEST}:assumed-role/shop-status-test/developer"
 REFUSED = "AccessDenied: not authorized to perform: sts:AssumeRole"
-KEYS = {"AccessKeyId": "A" * 16, "SecretAccessKey": "s", "SessionToken": "t", "Expiration": "2100-01-01T00:00:00Z"}
+ENDS = datetime(2100, 1, 1, tzinfo=UTC)
+KEYS = {"AccessKeyId": "A" * 16, "SecretAccessKey": "s", "SessionToken": "t", "Expiration": ENDS}
 MINUTE = 60.0
 
 

@@ -208,7 +208,8 @@ def test_a_caller_who_has_to_sign_in_again() -> None:
 )
 def test_whose_session_it_is_can_be_seen(caller: str, name: str) -> None:
     """A role's session carries the caller's name, in a form that STS takes."""
-    keys = {"AccessKeyId": "A" * 16, "SecretAccessKey": "s", "SessionToken": "t", "Expiration": "2100-01-01T00:00:00Z"}
+    ends = datetime(2100, 1, 1, tzinfo=UTC)
+    keys = {"AccessKeyId": "A" * 16, "SecretAccessKey": "s", "SessionToken": "t", "Expiration": ends}
     with stubbed("sts") as (session, stub):
         expected = {"RoleArn": ROLE, "RoleSessionName": name, "DurationSeconds": 3600}
         stub.add_response("assume_role", {"Credentials": keys}, expected)

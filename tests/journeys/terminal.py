@@ -16,7 +16,7 @@ from lockstep import canonical, ports
 from lockstep.console import Console
 from lockstep.errors import IdentityError
 from lockstep.names import image_tag
-from lockstep.testing import SETTINGS, FakeIdentity, FakeWiring, World, a_commit, a_digest, a_service
+from lockstep.testing import SETTINGS, FakeIdentity, FakeWiring, Workshop, World, a_commit, a_digest, a_service
 
 if TYPE_CHECKING:
     import pytest
@@ -144,6 +144,7 @@ class Terminal:
     word: str | None = None
     commit: Commit = field(default_factory=a_commit)
     outside: type[Outside] = Outside
+    workshop: Workshop = field(default_factory=Workshop)
 
     def __post_init__(self) -> None:
         for service in self.services:
@@ -194,4 +195,5 @@ class Terminal:
             checked_out=self.commit,
             answer=self.answer,
             word=self.word,
+            workshop=self.workshop,
         )

@@ -30,6 +30,8 @@ def test_the_tasks() -> None:
         "history",
         "package",
         "permissions",
+        "pipeline.deploy",
+        "pipeline.run",
         "plan",
         "promote",
         "prune",

@@ -30,13 +30,14 @@ ACTIONS = {
 FREE = {"sts:GetCallerIdentity"}
 # Whose own calls nobody can record: CloudFormation acts as it. tests/templates/test_execution_rights.py judges it.
 UNHEARD = {"execution"}
-# No build runs in CodeBuild here; what a build may, it may by the same policy as a developer, who made the calls.
+# What a build may, it may by the same policy as a developer: what one of them called was needed.
 SAME = {"build": "developer"}
 ENCRYPTION = "S3 asks for it on the caller's behalf: no call of its own"
 PASSING = "CloudFormation asks for it when it is given a role: no call of its own"
 DRIFT = "CloudFormation asks for it for each resource of a stack whose drift is detected: no call of its own"
 DOCKER = "the Docker engine pushes and pulls by the registry's own protocol, which reports nothing"
-JOB = "only a job in CodeBuild writes a log; none runs in this version's sandbox"
+JOB = "CodeBuild writes the log of a build; the local runner keeps it on this machine"
+SOURCE = "CodeBuild itself fetches the source of a job"
 # What a policy allows though nobody called it, each with the reason for which it stays.
 PUBLISHING = {
     "ecr:BatchCheckLayerAvailability": DOCKER,
@@ -47,11 +48,11 @@ PUBLISHING = {
     "kms:Decrypt": ENCRYPTION,
     "kms:GenerateDataKey": ENCRYPTION,
 }
-LOGGING = {"logs:CreateLogStream": JOB, "logs:PutLogEvents": JOB}
+WORKING = {"logs:CreateLogStream": JOB, "logs:PutLogEvents": JOB, "s3:GetObjectVersion": SOURCE}
 JUSTIFIED: dict[str, dict[str, str]] = {
-    "build": PUBLISHING | LOGGING,
+    "build": PUBLISHING | WORKING,
     "developer": PUBLISHING,
-    "deployer": LOGGING | {"kms:Decrypt": ENCRYPTION},
+    "deployer": WORKING | {"kms:Decrypt": ENCRYPTION},
     "deploy": {
         "iam:PassRole": PASSING,
         "kms:Decrypt": ENCRYPTION,

@@ -16,11 +16,11 @@ from lockstep import errors
 ROOT = Path(__file__).parents[2]
 DONE, INTERRUPTED = 0, {130, 143}
 # From where a page may name a file: rooms by their name in the library, a service's files as in the example.
-FROM = (".", "lockstep", "infra", "services/hello")
+FROM = (".", "lockstep", "lockstep/pipeline", "infra", "services/hello")
 # Named by the pages but in no fresh clone: what the adopter adds, what the tasks make, what is in the bucket.
 ELSEWHERE = {
     "infra/environments.toml", "environments.toml", "infra/scan-exceptions.toml", "release.json", "permissions.yaml",
-    ".venv/", ".lockstep/", ".lockstep/builds/", ".lockstep/sandbox/server.log",
+    ".venv/", ".lockstep/", ".lockstep/sandbox/server.log", ".lockstep/builds/", ".lockstep/pipeline/",
     "artifacts/", "builds/", "packages/", "releases/", "signatures/", "smoke/", "templates/",
 }  # fmt: skip
 FILE = re.compile(r"(?:[\w.-]+/)+[\w.-]*|[\w.-]+\.(?:py|toml|yaml|yml|json|txt|in|md|log)")

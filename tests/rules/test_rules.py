@@ -14,7 +14,9 @@ PURE = {
     "model", "names", "plan", "report", "account_report", "release", "template", "smoke", "canonical", "errors",
     "grants", "history", "prune", "status_report", "intrinsics", "needs", "optional", "policy", "preview_report",
     "stateful", "statements", "iam_changes", "shards",
-    "pipeline/buildspec", "pipeline/globs", "pipeline/nodes", "pipeline/variables",
+    "pipeline/buildspec", "pipeline/definition", "pipeline/globs", "pipeline/nodes", "pipeline/projects",
+    "pipeline/reading",
+    "pipeline/rendering", "pipeline/substitution", "pipeline/variables",
 }  # fmt: skip
 IMPURE_MODULES = {
     "os", "sys", "io", "time", "datetime", "random", "secrets", "socket", "subprocess", "shutil", "tempfile",
@@ -25,7 +27,7 @@ ROOMS: dict[str, set[str]] = {
     "app": {"usecase", "report", "making", "shards", "ports"},
     "deploying": {
         "usecase", "catalog", "deployments", "execute", "gates", "history", "locks", "making", "permissions", "plan",
-        "preview", "preview_report", "report", "scans", "signing", "ports",
+        "preview", "preview_report", "report", "scans", "settings", "signing", "ports",
     },
     "looking": {
         "usecase", "catalog", "deployments", "execute", "gates", "history", "making", "plan", "report", "status_report",
@@ -46,8 +48,17 @@ ROOMS: dict[str, set[str]] = {
     "status_report": {"history", "report"},
     "administration": {
         "usecase", "settings", "catalog", "plan", "report", "template", "account_stacks", "account_report",
-        "account_ports", "bootstrap", "destroy", "checks", "permissions", "trust", "intrinsics", "ports",
+        "account_ports", "agreeing", "bootstrap", "destroy", "checks", "permissions", "trust", "intrinsics", "ports",
     },
+    "agreeing": {"ports", "account_ports", "account_report", "account_stacks", "bootstrap"},
+    "pipelines": {
+        "usecase", "settings", "account_ports", "account_report", "account_stacks", "agreeing", "pipeline",
+        "pipeline_ports", "ports", "report",
+    },
+    "buildspecs": {"usecase", "pipeline", "ports"},
+    "pipeline": {"pipeline", "pipeline_ports", "process", "template", "ports"},
+    "pipeline_ports": {"pipeline"},
+    "repository": {"pipeline_ports", "process"},
     "pruning": {
         "usecase", "account_ports", "account_report", "deployments", "making", "prune", "release", "report", "ports",
     },
@@ -57,7 +68,7 @@ ROOMS: dict[str, set[str]] = {
     "execute": {"ports", "making", "plan", "smoke"},
     "making": {"ports", "catalog", "release", "signing", "smoke", "template"},
     "permissions": {"ports", "making", "transform", "template", "needs", "grants", "intrinsics", "policy"},
-    "account_stacks": {"ports", "settings", "template", "grants"},
+    "account_stacks": {"ports", "settings", "template", "grants", "pipeline"},
     "bootstrap": {"ports", "account_ports", "account_stacks", "template", "needs", "intrinsics"},
     "destroy": {"ports", "account_ports", "settings"},
     "checks": {"ports", "account_ports", "account_stacks", "settings", "access", "plan", "trust"},
@@ -78,10 +89,8 @@ ROOMS: dict[str, set[str]] = {
     "grants": {"needs", "policy"},
     "schemas": set(),
     "settings": set(),
-    "ports": {"settings", "account_ports", "needs", "pipeline", "policy"},
+    "ports": {"settings", "account_ports", "needs", "pipeline", "pipeline_ports", "policy"},
     "account_ports": {"ports", "policy"},
-    "pipelines": {"usecase", "pipeline", "ports"},
-    "pipeline": {"pipeline", "process", "ports"},
     "process": set(),
     "git": {"process"},
     "sam": {"process", "ports"},
@@ -89,13 +98,13 @@ ROOMS: dict[str, set[str]] = {
     "doctor": {"process", "images"},
     "console": set(),
     "callers": {"aws", "settings"},
-    "aws": {"aws", "pipeline", "ports", "template", "intrinsics", "policy"},
+    "aws": {"aws", "pipeline", "pipeline_ports", "ports", "template", "intrinsics", "policy"},
     "sandbox": {
         "sandbox", "aws", "ports", "process", "settings", "images", "schemas", "needs", "intrinsics", "policy",
     },
     "testing": {
-        "testing", "ports", "account_ports", "pipeline", "release", "settings", "template", "intrinsics", "policy",
-        "schemas", "trust",
+        "testing", "ports", "account_ports", "pipeline", "pipeline_ports", "release", "settings", "template",
+        "intrinsics", "policy", "schemas", "trust",
     },
 }  # fmt: skip
 # A noqa gives its reason after a dash, a type: ignore in a comment of its own.

@@ -7,13 +7,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from tests.templates import faults_of_images, faults_of_rights, faults_of_stacks, faults_of_storage, faults_of_trust
+from tests.templates import (
+    faults_of_images,
+    faults_of_pipelines,
+    faults_of_rights,
+    faults_of_stacks,
+    faults_of_storage,
+    faults_of_trust,
+)
 from tests.templates.sample import Project
 
 Check = Callable[[Project], Iterator[str]]
 CHECKS: dict[str, Check] = {
     check.__name__: check
-    for room in (faults_of_rights, faults_of_images, faults_of_trust, faults_of_storage, faults_of_stacks)
+    for room in (
+        faults_of_rights,
+        faults_of_images,
+        faults_of_trust,
+        faults_of_storage,
+        faults_of_stacks,
+        faults_of_pipelines,
+    )
     for check in room.CHECKS
 }
 # The faults of the sample as docs/security.md has them, then the three that are no template's; what of each could
@@ -22,6 +36,8 @@ SEED: dict[str, tuple[str, ...]] = {
     "one CodeBuild role for build, test and prod; the privileged build container can take the prod role": (
         "the_build_role_becomes_nobody",
         "each_deployer_reaches_one_environment",
+        "builds_alone_are_privileged",
+        "each_job_has_its_own_role",
         "services_are_trusted_for_one_source",
     ),
     "`Action: '*'` on `'*'` for CloudFormation's roles, no boundary": (

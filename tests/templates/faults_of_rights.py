@@ -38,6 +38,7 @@ SHARED = {
     _BUCKET: "its own policy narrows what an environment may list",
     f"{_BUCKET}/artifacts/*": "function code is packaged once for all environments",
     f"{_BUCKET}/releases/*": "a release is made for all environments",
+    f"{_BUCKET}/shop-pipeline/Source/*": "one source is deployed to all environments",
     f"{_BUCKET}/signatures/*": "a release is signed for all environments",
     f"{_BUCKET}/smoke/*": "the smoke tests of a release are for all environments",
     f"{_BUCKET}/templates/*": "the templates of a release are for all environments",
@@ -145,11 +146,12 @@ def roles_are_passed_to_one_service(project: Project) -> Iterator[str]:
 
 
 def the_key_is_used_through_s3(project: Project) -> Iterator[str]:
-    """Whoever may use the key may use it for what is in the bucket only."""
-    services = (f"s3.{project.settings.region}.amazonaws.com",)
+    """Whoever may use the key may use it for what is in the bucket only; the pipeline also for what it asks."""
+    services = [(f"{service}.{project.settings.region}.amazonaws.com",) for service in ("s3", "sns")]
     for said in project.allowed(IDENTITY):
         uses = [action for action in said.actions if action in {"kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey"}]
-        if uses and said.condition("StringEquals", "kms:ViaService") != services:
+        asks = said.made.properties.get("RoleName") == project.names.pipeline_stack
+        if uses and said.condition("StringEquals", "kms:ViaService") not in services[: 1 + asks]:
             yield f"{said.place}: {uses} past S3"
 
 

@@ -30,15 +30,20 @@ def trust_is_in_exact_arns(project: Project) -> Iterator[str]:
 
 
 def services_are_trusted_for_one_source(project: Project) -> Iterator[str]:
-    """CodeBuild takes a role for one project of the role's own account.
+    """CodeBuild takes a role for one project of the role's own account, EventBridge the one that starts the pipeline.
 
+    CodePipeline takes the pipeline's role without such conditions: it is not documented that it sends them.
+    https://docs.aws.amazon.com/codepipeline/latest/userguide/pipelines-create-service-role-cli.html
     CloudFormation takes an execution role without such conditions: it is not documented that it sends them with a
     stack's role, and then every deployment would be refused. What guards that role is who may pass it, in its account.
     https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-iam-servicerole.html
     """
     names, region = project.names, project.settings.region
     job = f"arn:{names.partition}:codebuild:{region}:{names.tooling}:project/{names.project}"
-    wanted = {names.build_role: f"{job}-build"}
+    role = names.build_role.removesuffix("build")
+    wanted = {names.build_role: f"{job}-build", f"{role}verify": f"{job}-verify"}
+    rule = f"arn:{names.partition}:events:{region}:{names.tooling}:rule/{names.pipeline_stack}-start"
+    starts = {f"{role}pipeline-start": rule}
     for environment in project.settings.environments:
         wanted[names.deployer_role(environment.name)] = f"{job}-deploy-{environment.name}"
     for said in project.allowed(TRUST):
@@ -47,11 +52,13 @@ def services_are_trusted_for_one_source(project: Project) -> Iterator[str]:
         for service in said.principals("Service"):
             if service == "cloudformation.amazonaws.com":
                 is_right = name.startswith(f"{names.project}-execution-")
+            elif service == "codepipeline.amazonaws.com":
+                is_right = name == names.pipeline_stack
             else:
                 sources = said.condition("ArnEquals", "aws:SourceArn")
                 account = said.condition("StringEquals", "aws:SourceAccount")
-                is_right = service == "codebuild.amazonaws.com" and account == (said.made.step.account,)
-                is_right = is_right and sources == (wanted.get(arn),)
+                known = {"codebuild.amazonaws.com": wanted, "events.amazonaws.com": starts}.get(service, {})
+                is_right = account == (said.made.step.account,) and sources == (known.get(arn),)
             if not is_right:
                 yield f"{said.place}: trusts {service} for {said.statement.get('Condition')}"
 

@@ -92,6 +92,7 @@ class Judge:
         names = {
             "ecr": resource.partition(":repository/")[2],
             "kms": "AWS::KMS::Key",
+            "sns": "AWS::SNS::TopicPolicy",
             "s3": resource.partition(":::")[2].partition("/")[0],
         }
         return self.access.resources.get(names.get(service, "")), self.names.tooling

@@ -20,7 +20,7 @@ from lockstep.policy import Document, Identity
 from lockstep.schemas import Schemas
 from lockstep.settings import Settings
 from lockstep.template import Template
-from lockstep.testing import PROD, SETTINGS, TOOLING, a_service, some_settings
+from lockstep.testing import CODECOMMIT, CODECONNECTIONS, PROD, SETTINGS, TOOLING, a_service, some_settings
 from tests.templates.judge import Judge
 
 ROOT = Path(__file__).parents[2]
@@ -29,19 +29,22 @@ SIGNING_KEY = f"arn:aws:kms:eu-west-1:{TOOLING}:key/01234567-89ab-cdef-0123-4567
 # Of an organization, with prod protected, releases signed, nobody named: only what CodeBuild runs builds and deploys.
 STRICT = f'organization = "{ORGANIZATION}"\n' + "\n".join(
     line
-    + ("\nprotect = true" if line == f'account = "{PROD}"' else "")
+    + ("\nprotect = true\napproval = true" if line == f'account = "{PROD}"' else "")
     + (f'\nsigning_key = "{SIGNING_KEY}"' if line == "[tooling]" else "")
     for line in SETTINGS.splitlines()
     if not line.startswith(("developers", "deployers"))
 )
 # Of an organization, with people named.
 MEMBERS = f'organization = "{ORGANIZATION}"\n{SETTINGS}'
+# Each with a pipeline: from CodeCommit, or over a connection.
+TEXTS = (SETTINGS + CODECOMMIT, f"{STRICT}\n{CODECONNECTIONS}", MEMBERS + CODECOMMIT)
 KEY = f"arn:aws:kms:eu-west-1:{TOOLING}:key/made"
 TRUST, IDENTITY, RESOURCE = "trust", "identity", "resource"
 _OWN_POLICY = {
     "AWS::ECR::Repository": ("RepositoryPolicyText", "RepositoryName"),
     "AWS::KMS::Key": ("KeyPolicy", ""),
     "AWS::S3::BucketPolicy": ("PolicyDocument", "Bucket"),
+    "AWS::SNS::TopicPolicy": ("PolicyDocument", ""),
 }
 
 
@@ -186,7 +189,7 @@ class Project:
 def _made(step: AccountStack, parsed: Template, region: str) -> Iterator[Made]:
     parameters = {**step.parameters, **({KEY_ARN: KEY} if step.needs_key else {})}
     where = Stack(step.stack, step.account, region, intrinsics.split_lists(parsed, parameters))
-    for logical_id, body in intrinsics.resources(parsed, where).items():
+    for logical_id, body in intrinsics.resources(account_stacks.rendered(parsed, step), where).items():
         yield Made(step, logical_id, body)
 
 
@@ -200,11 +203,11 @@ def templates() -> dict[str, Template]:
 @cache
 def projects() -> tuple[Project, ...]:
     """Return the three sample projects."""
-    return tuple(_project(some_settings(text)) for text in (SETTINGS, STRICT, MEMBERS))
+    return tuple(_project(some_settings(text)) for text in TEXTS)
 
 
 def _project(settings: Settings) -> Project:
-    steps = account_stacks.plan(settings, (a_service(),))
+    steps = (*account_stacks.plan(settings, (a_service(),)), account_stacks.pipeline(settings))
     made = tuple(one for step in steps for one in _made(step, templates()[step.template], settings.region))
     return Project(settings, steps, templates(), made)
 

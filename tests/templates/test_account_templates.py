@@ -10,7 +10,7 @@ import pytest
 
 from lockstep import account_stacks, template
 from lockstep.account_stacks import KEY_ARN, AccountStack
-from lockstep.testing import SETTINGS, TEST, a_service, some_names, some_settings
+from lockstep.testing import CODECOMMIT, SETTINGS, TEST, a_service, some_names, some_settings
 
 ROOT = Path(__file__).parents[2]
 LONGEST = SETTINGS.replace('project = "shop"', 'project = "s234567890"').replace('"test"', '"t234567890"')
@@ -18,8 +18,9 @@ SHORTEST = SETTINGS.replace('project = "shop"', 'project = "s1"').replace('"test
 
 
 def plan(text: str = SETTINGS) -> tuple[AccountStack, ...]:
-    """Return the account stacks of a project with one service."""
-    return account_stacks.plan(some_settings(text), (a_service(),))
+    """Return the account stacks of a project with one service, and that of its pipeline."""
+    settings = some_settings(text + CODECOMMIT)
+    return (*account_stacks.plan(settings, (a_service(),)), account_stacks.pipeline(settings))
 
 
 def read(name: str) -> template.Template:
@@ -94,7 +95,10 @@ def test_names_are_derived_alike() -> None:
         names.boundary("test", TEST),
     }
 
-    assert made == {arn.rpartition(":")[2] for arn in known} | {"policy/shop-publish", "policy/shop-execution-test"}
+    beside = {"policy/shop-publish", "policy/shop-execution-test"}
+    assert made == {arn.rpartition(":")[2] for arn in known} | beside | {
+        "role/shop-pipeline", "role/shop-pipeline-start", "role/shop-verify",
+    }  # fmt: skip
 
 
 def test_services_reach_no_role_of_ours() -> None:

@@ -98,6 +98,17 @@ def test_what_the_project_shop_calls_its_things() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("project", "prefix"), [("shop", "shop-pipeline"), ("s234567890123456", "s234567890123456-pip")]
+)
+def test_where_the_pipeline_keeps_its_files(project: str, prefix: str) -> None:
+    """CodePipeline cuts the pipeline's name to twenty letters, and so do the rights on what it keeps."""
+    shop = Names(project, TOOLING, "eu-west-1")
+
+    assert (shop.pipeline_stack, shop.pipeline_prefix) == (f"{project}-pipeline", prefix)
+    assert shop.job("deploy-test") == f"arn:aws:codebuild:eu-west-1:{TOOLING}:project/{project}-deploy-test"
+
+
 def test_where_published_files_are_kept() -> None:
     """Each kind of published file has a folder of its own, and is found again by what it was made from."""
     source = Sha256("0123456789abcdef" * 4)

@@ -1,0 +1,322 @@
+"""The pipeline that is deployed, as CodePipeline's GetPipeline tells it, as frozen values. Pure.
+
+Strict: a provider, category, field or configuration key that the local runner cannot execute is an error by its name.
+https://docs.aws.amazon.com/codepipeline/latest/userguide/reference-pipeline-structure.html
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from lockstep.pipeline.reading import Part
+from lockstep.pipeline.substitution import names as variables_in
+
+_NAME = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9.@_-]{1,100}")
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+# https://docs.aws.amazon.com/codepipeline/latest/userguide/action-reference-CodeBuild.html
+_TYPES = ("PLAINTEXT",)
+_LONGEST = 1000
+# Namespaces that no action may have: the pipeline's own variables, and CodePipeline's.
+OWN = ("variables", "codepipeline")
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a commit comes from. The local repository stands in for either provider."""
+
+    provider: str
+    repository: str
+    branch: str
+
+    @property
+    def name(self) -> str:
+        """What it is called, with its provider."""
+        return f"{self.repository} of {self.provider}"
+
+
+@dataclass(frozen=True)
+class Build:
+    """A build of a CodeBuild project; `variables` is JSON text, as the pipeline has it."""
+
+    project: str
+    primary: str
+    buildspec: str
+    variables: str
+
+
+@dataclass(frozen=True)
+class Approval:
+    """A person's word."""
+
+    message: str
+    link: str
+    topic: str
+
+
+@dataclass(frozen=True)
+class Action:
+    """One thing that a stage does. Its namespace is empty where it has none."""
+
+    name: str
+    order: int
+    work: Source | Build | Approval
+    inputs: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
+    namespace: str = ""
+    role: str = ""
+
+    @property
+    def kind(self) -> str:
+        """What it is, in CodePipeline's words."""
+        return {Build: "CodeBuild", Approval: "Manual"}.get(type(self.work), "Source")
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Actions in the order in which they run, and what AWS does where one fails: nothing, RETRY or ROLLBACK."""
+
+    name: str
+    actions: tuple[Action, ...]
+    on_failure: str = ""
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """A pipeline as it is deployed: the role that it runs as, the bucket of its artifacts, its stages in order."""
+
+    name: str
+    role: str
+    bucket: str
+    key: str
+    mode: str
+    stages: tuple[Stage, ...]
+    variables: Mapping[str, str]
+
+    @property
+    def source(self) -> Source:
+        """Where its commit comes from."""
+        works = (action.work for stage in self.stages for action in stage.actions)
+        return next(work for work in works if isinstance(work, Source))
+
+    def approvals(self) -> tuple[str, ...]:
+        """Return the stages in which somebody is asked."""
+        return tuple(
+            stage.name for stage in self.stages if any(isinstance(action.work, Approval) for action in stage.actions)
+        )
+
+    @property
+    def projects(self) -> tuple[str, ...]:
+        """The CodeBuild projects that it uses."""
+        works = (action.work for stage in self.stages for action in stage.actions)
+        return tuple(dict.fromkeys(work.project for work in works if isinstance(work, Build)))
+
+
+@dataclass(frozen=True)
+class Variable:
+    """A variable of an action or a project."""
+
+    name: str
+    value: str
+
+
+def read(document: Mapping[str, Any]) -> Pipeline:
+    """Return the pipeline in GetPipeline's answer; raises ConfigError for whatever the runner cannot execute."""
+    part = Part("the pipeline", "", document).fields(["pipeline"])["pipeline"]
+    name = _name(part.at("name", part.value.get("name")) if isinstance(part.value, Mapping) else part)
+    fields = Part(f"the pipeline {name}", "", part.value).fields(
+        ["name", "roleArn", "artifactStore", "stages", "pipelineType"],
+        ["version", "executionMode", "triggers", "variables"],
+    )
+    fields["pipelineType"].choice(["V2"])
+    store = fields["artifactStore"].fields(["type", "location"], ["encryptionKey"])
+    store["type"].choice(["S3"])
+    key = store["encryptionKey"].fields(["id", "type"])["id"].text() if "encryptionKey" in store else ""
+    mode = fields["executionMode"].choice(["QUEUED", "SUPERSEDED", "PARALLEL"]) if "executionMode" in fields else ""
+    found = Pipeline(
+        name=name,
+        role=fields["roleArn"].text(),
+        bucket=store["location"].text(),
+        key=key,
+        mode=mode or "SUPERSEDED",
+        stages=tuple(_stage(one) for one in fields["stages"].items()),
+        variables=dict(_default(one) for one in (fields["variables"].items() if "variables" in fields else ())),
+    )
+    _check(found, fields["stages"])
+    return found
+
+
+def action_variables(text: str, what: str) -> tuple[Variable, ...]:
+    """Return the variables of an action's EnvironmentVariables; raises ConfigError where it is not such JSON."""
+    part = Part(what, "EnvironmentVariables", None)
+    if len(text) > _LONGEST:
+        raise part.refuse(f"it has {len(text)} letters, of which CodePipeline takes {_LONGEST}")
+    try:
+        return variables(part.at(part.place, json.loads(text or "[]")))
+    except ValueError as error:
+        raise part.refuse(f"it is not JSON: {error}") from None
+
+
+def variables(part: Part) -> tuple[Variable, ...]:
+    """Return a list of variables, as CodeBuild has them; raises ConfigError for two of a name."""
+    found = []
+    for one in part.items():
+        given = one.value if isinstance(one.value, Mapping) else {}
+        fields = one.fields(["name"], ["value", "type"])
+        if not _VARIABLE.fullmatch(fields["name"].text()):
+            raise fields["name"].refuse(f"'{fields['name'].text()}' is no name of a variable")
+        if "type" in fields:
+            fields["type"].choice(_TYPES)
+        found.append(Variable(fields["name"].text(), one.at(f"{one.place}.value", given.get("value")).text()))
+    twice = [one.name for one in found if [each.name for each in found].count(one.name) > 1]
+    if twice:
+        raise part.refuse(f"'{twice[0]}' stands there twice")
+    return tuple(found)
+
+
+def _name(part: Part) -> str:
+    if not _NAME.fullmatch(part.text()):
+        raise part.refuse(f"'{part.text()}' is no name that CodePipeline takes")
+    return part.text()
+
+
+def _default(part: Part) -> tuple[str, str]:
+    fields = part.fields(["name"], ["defaultValue", "description"])
+    if "defaultValue" not in fields:
+        raise part.refuse("it has no default value, and the local runner hands on none")
+    return fields["name"].text(), fields["defaultValue"].text()
+
+
+def _stage(part: Part) -> Stage:
+    fields = part.fields(["name", "actions"], ["onFailure"])
+    actions = [_action(one) for one in fields["actions"].items()]
+    result = ""
+    if "onFailure" in fields:
+        failure = fields["onFailure"].fields(["result"], ["retryConfiguration"])
+        result = failure["result"].choice(["RETRY", "ROLLBACK"])
+        if "retryConfiguration" in failure:
+            mode = failure["retryConfiguration"].fields(["retryMode"])["retryMode"]
+            result = f"{result} {mode.choice(['FAILED_ACTIONS', 'ALL_ACTIONS'])}"
+    return Stage(_name(fields["name"]), tuple(sorted(actions, key=lambda action: action.order)), result)
+
+
+def _action(part: Part) -> Action:
+    fields = part.fields(
+        ["name", "actionTypeId"],
+        ["runOrder", "configuration", "outputArtifacts", "inputArtifacts", "roleArn", "namespace", "region",
+         "timeoutInMinutes"],
+    )  # fmt: skip
+    kind = fields["actionTypeId"].fields(["category", "owner", "provider", "version"])
+    asked = tuple(kind[name].text() for name in ("category", "owner", "provider", "version"))
+    if asked not in _WORKS:
+        known = ", ".join(f"{category} {provider}" for category, _, provider, _ in _WORKS)
+        raise kind["provider"].refuse(
+            f"the local runner knows no action {' '.join(asked)}; it knows {known}", "it skips none: take it out"
+        )
+    configuration = fields.get("configuration", part.at(f"{part.place}.configuration", {}))
+    return Action(
+        name=_name(fields["name"]),
+        order=fields["runOrder"].number() if "runOrder" in fields else 1,
+        work=_WORKS[asked](configuration),
+        inputs=_artifacts(fields.get("inputArtifacts")),
+        outputs=_artifacts(fields.get("outputArtifacts")),
+        namespace=_name(fields["namespace"]) if "namespace" in fields else "",
+        role=fields["roleArn"].text() if "roleArn" in fields else "",
+    )
+
+
+def _artifacts(part: Part | None) -> tuple[str, ...]:
+    return tuple(_name(one.fields(["name"])["name"]) for one in (part.items() if part else ()))
+
+
+def _connection(part: Part) -> Source:
+    fields = part.fields(["ConnectionArn", "FullRepositoryId", "BranchName"], ["OutputArtifactFormat", "DetectChanges"])
+    return _source(fields, "CodeConnections", "FullRepositoryId")
+
+
+def _code_commit(part: Part) -> Source:
+    fields = part.fields(["RepositoryName", "BranchName"], ["OutputArtifactFormat", "PollForSourceChanges"])
+    return _source(fields, "CodeCommit", "RepositoryName")
+
+
+def _source(fields: Mapping[str, Part], provider: str, repository: str) -> Source:
+    for name in fields.keys() & {"DetectChanges", "PollForSourceChanges"}:
+        fields[name].choice(["true", "false"])
+    if "OutputArtifactFormat" in fields:
+        fields["OutputArtifactFormat"].choice(["CODE_ZIP"])
+    return Source(provider, fields[repository].text(), fields["BranchName"].text())
+
+
+def _build(part: Part) -> Build:
+    fields = part.fields(
+        ["ProjectName"], ["PrimarySource", "BuildspecOverride", "EnvironmentVariables", "BatchEnabled"]
+    )
+    if "BatchEnabled" in fields:
+        fields["BatchEnabled"].choice(["false"])
+    given = {name: one.text() for name, one in fields.items()}
+    action_variables(given.get("EnvironmentVariables", ""), f"{part.what}, {part.place}")
+    return Build(
+        project=given["ProjectName"],
+        primary=given.get("PrimarySource", ""),
+        buildspec=given.get("BuildspecOverride", ""),
+        variables=given.get("EnvironmentVariables", ""),
+    )
+
+
+def _approval(part: Part) -> Approval:
+    given = {
+        name: one.text()
+        for name, one in part.fields([], ["CustomData", "ExternalEntityLink", "NotificationArn"]).items()
+    }
+    return Approval(given.get("CustomData", ""), given.get("ExternalEntityLink", ""), given.get("NotificationArn", ""))
+
+
+_WORKS: dict[tuple[str, ...], Callable[[Part], Source | Build | Approval]] = {
+    ("Source", "AWS", "CodeStarSourceConnection", "1"): _connection,
+    ("Source", "AWS", "CodeCommit", "1"): _code_commit,
+    ("Build", "AWS", "CodeBuild", "1"): _build,
+    ("Test", "AWS", "CodeBuild", "1"): _build,
+    ("Approval", "AWS", "Manual", "1"): _approval,
+}
+
+
+def _check(pipeline: Pipeline, part: Part) -> None:
+    """See that what each action takes is there before it runs; raises ConfigError for what nothing gives."""
+    sources = [one for stage in pipeline.stages for one in stage.actions if isinstance(one.work, Source)]
+    if len(sources) != 1:
+        raise part.refuse(f"it has {len(sources)} source actions; the local repository stands in for exactly one")
+    artifacts: set[str] = set()
+    namespaces = set(OWN)
+    stages: set[str] = set()
+    for stage in pipeline.stages:
+        if stage.name in stages or len({one.name for one in stage.actions}) != len(stage.actions):
+            raise part.refuse(f"the stage {stage.name}, or an action in it, is there twice")
+        stages.add(stage.name)
+        for order in sorted({one.order for one in stage.actions}):
+            together = [one for one in stage.actions if one.order == order]
+            for action in together:
+                _check_action(action, f"{stage.name}.{action.name}", (artifacts, namespaces), part)
+            artifacts |= {name for one in together for name in one.outputs}
+            namespaces |= {one.namespace for one in together if one.namespace}
+
+
+def _check_action(action: Action, where: str, given: tuple[set[str], set[str]], part: Part) -> None:
+    artifacts, namespaces = given
+    if missing := [name for name in action.inputs if name not in artifacts]:
+        raise part.refuse(f"{where} takes the artifact {missing[0]}, which nothing before it gives")
+    if taken := [name for name in (*action.outputs,) if name in artifacts]:
+        raise part.refuse(f"{where} gives the artifact {taken[0]}, which there is already")
+    if action.namespace in namespaces:
+        raise part.refuse(f"{where} has the namespace {action.namespace}, which there is already")
+    texts = [value for value in vars(action.work).values() if isinstance(value, str)]
+    for namespace, name in (found for text in texts for found in variables_in(text)):
+        if namespace not in namespaces:
+            raise part.refuse(f"{where} takes #{{{namespace}.{name}}}, and nothing before it has that namespace")
+    if isinstance(action.work, Build):
+        if not action.inputs:
+            raise part.refuse(f"{where} has no input artifact")
+        if len(action.inputs) > 1 and action.work.primary not in action.inputs:
+            raise part.refuse(f"{where} has several input artifacts, and its PrimarySource is none of them")

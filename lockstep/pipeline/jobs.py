@@ -1,0 +1,176 @@
+"""Carries out one CodeBuild action: a clean folder, an environment from nothing, the keys of the project's own role.
+
+What CodeBuild sets is in https://docs.aws.amazon.com/codebuild/latest/userguide/build-env-ref-env-vars.html. Artifacts
+are read and written as the project's role, as CodeBuild does, so that a role that lacks the right fails here too.
+"""
+
+from __future__ import annotations
+
+import secrets
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+
+from lockstep.errors import DeployError
+from lockstep.names import Names
+from lockstep.pipeline import archives, buildspec, credentials, variables
+from lockstep.pipeline.build import Build, BuildOutcome
+from lockstep.pipeline.buildspec import PRIMARY, Buildspec
+from lockstep.pipeline.definition import Action, Pipeline, action_variables
+from lockstep.pipeline.definition import Build as BuildWork
+from lockstep.pipeline.projects import Project
+from lockstep.pipeline.substitution import Variables, substitute_in_json
+from lockstep.pipeline_ports import Agent, Machinery
+from lockstep.ports import Clock, Say
+
+DEFAULT_BUILDSPEC = "buildspec.yml"
+# https://docs.aws.amazon.com/codepipeline/latest/userguide/welcome-introducing-artifacts.html: names are cut so
+_OF_PIPELINE, _OF_ARTIFACT = 20, 10
+
+
+@dataclass(frozen=True)
+class Around:
+    """What a run of the pipeline gives each of its jobs: the outside, and what was deployed."""
+
+    machinery: Machinery
+    clock: Clock
+    pipeline: Pipeline
+    projects: Mapping[str, Project]
+    names: Names
+
+    @property
+    def pipeline_arn(self) -> str:
+        """ARN of the pipeline, for which CodePipeline takes its role."""
+        names = self.names
+        return f"arn:{names.partition}:codepipeline:{names.region}:{names.tooling}:{self.pipeline.name}"
+
+
+@dataclass(frozen=True)
+class Done:
+    """What an action gave on: variables of its namespace, and the key of each artifact."""
+
+    variables: Mapping[str, str]
+    artifacts: Mapping[str, str]
+
+
+def artifact_key(pipeline: str, artifact: str) -> str:
+    """Return a new key for an artifact, where CodePipeline would put it."""
+    random = secrets.token_hex(4)[:7]
+    return f"{pipeline[:_OF_PIPELINE]}/{artifact[:_OF_ARTIFACT]}/{random}.zip"
+
+
+def buildspec_of(action: Action, project: Project, source: bytes) -> Buildspec:
+    """Return the buildspec of an action: its own or the project's, a file of the source or written out in place.
+
+    Raises ConfigError for what CodeBuild or the interpreter does not take, DeployError where there is no such file.
+    """
+    assert isinstance(action.work, BuildWork)  # noqa: S101 - only such actions have one
+    named = action.work.buildspec or project.buildspec or DEFAULT_BUILDSPEC
+    if "\n" in named:
+        return buildspec.parse(named, f"the buildspec of {action.name}")
+    if named.startswith("arn:"):
+        raise DeployError(f"reading the buildspec {named}", "the local runner takes a file of the source", "name one")
+    return buildspec.parse(archives.text(source, named), named)
+
+
+@dataclass(frozen=True)
+class Job:
+    """One CodeBuild action of one execution. `artifacts` are the keys of its inputs, `commit` is the source's."""
+
+    around: Around
+    action: Action
+    id: str
+    variables: Variables
+    artifacts: Mapping[str, str]
+    commit: str
+    say: Say
+
+    def run(self) -> Done:
+        """Run the build; raises DeployError where it fails, and whatever else stops it before its first command."""
+        contents = {name: self._agent.get(self._bucket, self.artifacts[name]) for name in self.action.inputs}
+        spec = buildspec_of(self.action, self._project, contents[self._primary])
+        with tempfile.TemporaryDirectory(prefix="codebuild-") as made:
+            folder = Path(made).resolve()
+            for name, content in contents.items():
+                archives.unpack(content, folder / name, f"the artifact {name}")
+            for own in ("home", "scratch"):
+                (folder / own).mkdir()
+            with credentials.served(self._agent.keys) as doors:
+                environment = {**self._environment(folder), **doors}
+                source, scratch = folder / self._primary, folder / "scratch"
+                build = Build(spec, source, scratch, environment, self.say, self.around.clock, self._agent.vault())
+                outcome = build.run()
+            self._see_success(outcome)
+            return Done(outcome.exported, self._upload(outcome))
+
+    @cached_property
+    def _work(self) -> BuildWork:
+        assert isinstance(self.action.work, BuildWork)  # noqa: S101 - the runner makes jobs of no other actions
+        return self.action.work
+
+    @cached_property
+    def _project(self) -> Project:
+        return self.around.projects[self._work.project]
+
+    @property
+    def _bucket(self) -> str:
+        return self.around.pipeline.bucket
+
+    @property
+    def _primary(self) -> str:
+        return self._work.primary or self.action.inputs[0]
+
+    @cached_property
+    def _agent(self) -> Agent:
+        # CodeBuild calls a session so; the id of its build is what comes after the project's name.
+        return self.around.machinery.become(
+            self._project.role, self._project.arn, f"AWSCodeBuild-{self.id.rpartition(':')[2]}"
+        )
+
+    def _environment(self, folder: Path) -> dict[str, str]:
+        """Return the variables of the build, none of them the caller's: CodeBuild's, the project's, the action's."""
+        text = substitute_in_json(self._work.variables, self.variables)
+        of_action = action_variables(text, f"the action {self.action.name}")
+        return {
+            **self.around.machinery.environment(privileged=self._project.privileged),
+            "HOME": str(folder / "home"),
+            **{one.name: one.value for one in (*self._project.variables, *of_action)},
+            **self._of_codebuild(folder),
+        }
+
+    def _of_codebuild(self, folder: Path) -> dict[str, str]:
+        """Return what CodeBuild says to a build of itself, and where each of its inputs lies."""
+        project, pipeline, primary = self._project, self.around.pipeline, self._primary
+        job = variables.Job(
+            project=project.name,
+            id=self.id.rpartition(":")[2],
+            initiator=f"codepipeline/{pipeline.name}",
+            source_version=f"arn:{self.around.names.partition}:s3:::{self._bucket}/{self.artifacts[primary]}",
+            commit=self.commit,
+            folder=str(folder / primary),
+            image=project.image,
+            started=round(datetime.fromisoformat(self.around.clock.now()).timestamp() * 1000),
+        )
+        others = {f"CODEBUILD_SRC_DIR_{name}": str(folder / name) for name in self.action.inputs if name != primary}
+        key = {"CODEBUILD_KMS_KEY_ID": project.key} if project.key else {}
+        return {**variables.of(job, self.around.names), **key, **others}
+
+    def _see_success(self, outcome: BuildOutcome) -> None:
+        failed = outcome.failed
+        if failed:
+            raise DeployError(f"building {self.id}", f"{failed.name}: {failed.code}: {failed.message}", "read its log")
+
+    def _upload(self, outcome: BuildOutcome) -> dict[str, str]:
+        """Put what the build made into the bucket: one output is its artifact, of several each is a secondary one."""
+        outputs, found = self.action.outputs, dict[str, str]()
+        for name in outputs:
+            made = outcome.artifacts.get(PRIMARY if len(outputs) == 1 else name)
+            if made is None:
+                answer = "its buildspec makes no such artifact"
+                raise DeployError(f"handing on the artifact {name} of {self.action.name}", answer, "see its artifacts")
+            found[name] = artifact_key(self.around.pipeline.name, name)
+            self._agent.put(self._bucket, found[name], made.read_bytes(), self.around.pipeline.key)
+        return found

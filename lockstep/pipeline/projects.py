@@ -1,0 +1,66 @@
+"""The CodeBuild projects that are deployed, as BatchGetProjects tells them, as frozen values. Pure.
+
+Strict, as the pipeline's definition is: what the local runner cannot honour is an error by its name.
+https://docs.aws.amazon.com/codebuild/latest/APIReference/API_Project.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from lockstep.pipeline.definition import Variable, variables
+from lockstep.pipeline.reading import Part
+
+# Variables with such names are CodeBuild's own: they cannot be set.
+_RESERVED = "CODEBUILD_"
+# What is AWS's alone and changes no outcome here: when it was made, what it is tagged with, where its log goes.
+_TOLD = (
+    "badge", "cache", "concurrentBuildLimit", "created", "description", "encryptionKey", "lastModified", "logsConfig",
+    "projectVisibility", "queuedTimeoutInMinutes", "tags", "timeoutInMinutes",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Project:
+    """A project as it is deployed: the role that it runs as, its image, its own buildspec and variables."""
+
+    name: str
+    arn: str
+    role: str
+    image: str
+    privileged: bool
+    buildspec: str
+    variables: tuple[Variable, ...]
+    key: str = ""
+
+
+def read(document: Mapping[str, Any]) -> Project:
+    """Return one project of BatchGetProjects' answer; raises ConfigError for whatever the runner cannot honour."""
+    what = f"the CodeBuild project {document.get('name', 'without a name')}"
+    required = ("name", "arn", "source", "artifacts", "environment", "serviceRole")
+    fields = Part(what, "", document).fields(required, _TOLD)
+    source = fields["source"].fields(["type"], ["buildspec", "insecureSsl"])
+    source["type"].choice(["CODEPIPELINE"])
+    artifacts = fields["artifacts"].fields(["type"], ["encryptionDisabled", "name", "packaging"])
+    artifacts["type"].choice(["CODEPIPELINE"])
+    environment = fields["environment"].fields(
+        ["type", "image", "computeType"],
+        ["environmentVariables", "privilegedMode", "imagePullCredentialsType"],
+    )
+    environment["type"].choice(["LINUX_CONTAINER", "ARM_CONTAINER"])
+    own = variables(environment["environmentVariables"]) if "environmentVariables" in environment else ()
+    for one in own:
+        if one.name.startswith(_RESERVED):
+            raise environment["environmentVariables"].refuse(f"'{one.name}' is CodeBuild's own: it cannot be set")
+    return Project(
+        name=fields["name"].text(),
+        arn=fields["arn"].text(),
+        role=fields["serviceRole"].text(),
+        image=environment["image"].text(),
+        privileged=environment["privilegedMode"].truth() if "privilegedMode" in environment else False,
+        buildspec=source["buildspec"].text() if "buildspec" in source else "",
+        variables=own,
+        key=fields["encryptionKey"].text() if "encryptionKey" in fields else "",
+    )

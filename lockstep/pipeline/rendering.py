@@ -1,0 +1,141 @@
+"""infra/pipeline.yaml and the environments -> the template that is deployed. Pure.
+
+Owns what the pipeline has for each environment: a project with the one role that deploys there, an approval where the
+settings ask for it, a stage that deploys and smoke-tests, and what happens where that fails; and which pushes start it.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from lockstep.model import Environment, OnFailure
+from lockstep.template import Template
+
+_RELEASE, _EXECUTION = "#{Release.LOCKSTEP_RELEASE}", "#{codepipeline.PipelineExecutionId}"
+_CODEBUILD = {"Category": "Build", "Owner": "AWS", "Provider": "CodeBuild", "Version": "1"}
+_APPROVAL = {"Category": "Approval", "Owner": "AWS", "Provider": "Manual", "Version": "1"}
+# https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-codepipeline-pipeline-failureconditions.html
+_ON_FAILURE: dict[OnFailure, dict[str, Any]] = {
+    OnFailure.STOP: {},
+    OnFailure.RETRY: {"OnFailure": {"Result": "RETRY", "RetryConfiguration": {"RetryMode": "FAILED_ACTIONS"}}},
+    OnFailure.ROLL_BACK: {"OnFailure": {"Result": "ROLLBACK"}},
+}
+_CONSOLES = {"aws": "console.aws.amazon.com", "aws-cn": "console.amazonaws.cn"}
+_CONSOLE_OF_GOVERNMENT = "console.amazonaws-us-gov.com"
+
+
+@dataclass(frozen=True)
+class Push:
+    """Which pushes to a connected repository start a pipeline: with no paths, each one to the branch."""
+
+    paths: tuple[str, ...] = ()
+    ignored_paths: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """What of the settings makes one pipeline unlike another: its environments in order, the mail of who is told.
+
+    With no `push` a rule of the template starts it, as CodeCommit needs.
+    """
+
+    environments: tuple[Environment, ...]
+    partition: str
+    push: Push | None = None
+    notify: tuple[str, ...] = ()
+
+
+def render(template: Template, pipeline: Pipeline) -> Template:
+    """Return the template with what each environment has in it; what was given stays as it was."""
+    rendered: Template = copy.deepcopy(template)
+    resources = rendered["Resources"]
+    if pipeline.push is not None:
+        resources["Pipeline"]["Properties"]["Triggers"] = [_trigger(pipeline.push)]
+    if pipeline.notify:
+        resources["Topic"]["Properties"]["Subscription"] = [
+            {"Protocol": "email", "Endpoint": mail} for mail in pipeline.notify
+        ]
+    for environment in pipeline.environments:
+        resources[_project_id(environment)] = _project(resources["VerifyProject"], environment)
+        resources["Pipeline"]["Properties"]["Stages"] += _stages(environment, pipeline.partition)
+    return rendered
+
+
+def _trigger(push: Push) -> dict[str, Any]:
+    paths = {"Includes": [*push.paths], "Excludes": [*push.ignored_paths]}
+    chosen = {name: patterns for name, patterns in paths.items() if patterns}
+    event = {"Branches": {"Includes": [{"Ref": "Branch"}]}, **({"FilePaths": chosen} if chosen else {})}
+    git = {"SourceActionName": "Source", "Push": [event]}
+    return {"ProviderType": "CodeStarSourceConnection", "GitConfiguration": git}
+
+
+def _project_id(environment: Environment) -> str:
+    return f"Deploy{environment.name.capitalize()}Project"
+
+
+def _project(model: dict[str, Any], environment: Environment) -> dict[str, Any]:
+    """Return the project that deploys to an environment: the one that verifies, with another role and another job."""
+    made, name = copy.deepcopy(model), f"${{Project}}-deploy-{environment.name}"
+    made["Properties"] |= {
+        "Name": {"Fn::Sub": name},
+        "Description": f"Deploys releases to {environment.name}",
+        "ServiceRole": {
+            "Fn::Sub": f"arn:${{AWS::Partition}}:iam::${{AWS::AccountId}}:role/${{Project}}-deployer-{environment.name}"
+        },
+        "Source": {"Type": "CODEPIPELINE", "BuildSpec": "buildspecs/deploy.yml"},
+        "LogsConfig": {"CloudWatchLogs": {"Status": "ENABLED", "GroupName": {"Fn::Sub": f"/aws/codebuild/{name}"}}},
+    }
+    made["Properties"]["Environment"]["EnvironmentVariables"] += [
+        {"Name": "LOCKSTEP_ENVIRONMENT", "Value": environment.name}
+    ]
+    return made
+
+
+def _stages(environment: Environment, partition: str) -> Iterator[dict[str, Any]]:
+    if environment.approval:
+        yield {"Name": f"Approve-{environment.name}", "Actions": [_approval(environment, partition)]}
+    yield {
+        "Name": f"Deploy-{environment.name}",
+        **_ON_FAILURE[environment.on_failure],
+        "Actions": [_action(environment, "Deploy", 1), _action(environment, "Smoke", 2)],
+    }
+
+
+def _approval(environment: Environment, partition: str) -> dict[str, Any]:
+    console = _CONSOLES.get(partition, _CONSOLE_OF_GOVERNMENT)
+    pages = f"https://{console}/codesuite/codepipeline/pipelines/${{Project}}-pipeline"
+    return {
+        "Name": "Approve",
+        "ActionTypeId": _APPROVAL,
+        "Configuration": {
+            "NotificationArn": {"Ref": "Topic"},
+            "CustomData": (
+                f"Release {_RELEASE} to {environment.name}: commit #{{SourceVariables.CommitId}}. "
+                f"What it would change: invoke plan --env {environment.name} --release {_RELEASE}"
+            ),
+            "ExternalEntityLink": {"Fn::Sub": f"{pages}/executions/{_EXECUTION}/timeline?region=${{AWS::Region}}"},
+        },
+        "RunOrder": 1,
+    }
+
+
+def _action(environment: Environment, name: str, order: int) -> dict[str, Any]:
+    """Return an action of the environment's project, with that action's own buildspec."""
+    variables = (("LOCKSTEP_RELEASE", _RELEASE), ("LOCKSTEP_EXECUTION", _EXECUTION))
+    return {
+        "Name": name,
+        "ActionTypeId": _CODEBUILD,
+        "Configuration": {
+            "ProjectName": {"Ref": _project_id(environment)},
+            "BuildspecOverride": f"buildspecs/{name.lower()}.yml",
+            "EnvironmentVariables": json.dumps(
+                [{"name": key, "value": value, "type": "PLAINTEXT"} for key, value in variables], separators=(",", ":")
+            ),
+        },
+        "InputArtifacts": [{"Name": "Source"}],
+        "RunOrder": order,
+    }

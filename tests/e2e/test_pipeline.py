@@ -1,0 +1,92 @@
+"""The pipeline on real tools: deployed into the sandbox by CloudFormation, then run from the source to prod."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.e2e.conftest import Place, Ran
+
+APPROVE = "Approve-prod"
+# Verifying this repository takes minutes, and CI does it: here the stage shows that its tools and its role are there.
+VERIFY = """\
+version: 0.2
+phases:
+  install:
+    commands:
+      - python -m pip install --quiet --no-deps --require-hashes -r requirements/run.txt
+  build:
+    commands:
+      - invoke --list
+"""
+
+
+@pytest.fixture
+def piped(expendable: Place) -> Iterator[Place]:
+    """The place with the pipeline deployed, and a source whose Verify stage is short."""
+    place = expendable
+    (place.folder / "buildspecs" / "verify.yml").write_text(VERIFY)
+    place.commit()
+    deployed = place.invoke("pipeline.deploy", "--yes")
+    assert deployed.status == 0, deployed.stdout + deployed.stderr
+    yield place
+    place.invoke("pipeline.run", "--reject", APPROVE)
+
+
+def ran(place: Place, *argv: str, code: int = 0, **env: str) -> Ran:
+    """Run the pipeline, and see that it ends as it should."""
+    found = place.invoke("pipeline.run", *argv, **env)
+    assert found.status == code, found.stdout + found.stderr
+    return found
+
+
+def services(place: Place) -> list[dict[str, Any]]:
+    """What status says of hello, in test and in prod."""
+    environments = place.invoke("status", "--json").document["environments"]
+    return [next(one for one in found["services"] if one["name"] == "hello") for found in environments]
+
+
+def test_from_source_to_prod(piped: Place) -> None:
+    """The pipeline stops at the approval with test deployed; approved, prod runs the very release that test runs."""
+    app = piped.folder / "services" / "hello" / "app" / "app.py"
+    app.write_text(app.read_text() + "# of the pipeline\n")
+    piped.commit()
+    head = piped.run("git", "rev-parse", "HEAD").stdout.strip()
+    piped.run("mkdir", "-p", f"{piped.env['HOME']}/.aws")
+    planted = {"AWS_ACCESS_KEY_ID": "PLANTED", "AWS_SECRET_ACCESS_KEY": "PLANTED", "AWS_PROFILE": "planted"}
+
+    waits = ran(piped, "--json", code=3, **planted).document
+    before = services(piped)
+    done = ran(piped, "--approve", APPROVE, "--json").document
+    test, prod = services(piped)
+
+    release = waits["variables"]["Release"]["LOCKSTEP_RELEASE"]
+    assert waits["revision"]["commit"] == head
+    assert [one["release"] == release for one in before] == [True, False]
+    assert done["status"] == "Succeeded"
+    assert (test["release"], prod["release"]) == (release, release)
+    assert test["images"] == prod["images"]
+    assert test["commit"] == head
+    history = piped.invoke("history", "--env", "prod", "--json").document
+    assert done["execution"] in json.dumps(history)
+
+
+def test_a_build_that_fails(piped: Place) -> None:
+    """A failing Release stage ends with 6: post_build runs, no environment is deployed to."""
+    before = services(piped)
+    (piped.folder / "buildspecs" / "release.yml").write_text(
+        "version: 0.2\nphases:\n  build:\n    commands: ['exit 1']\n  post_build:\n    commands: [echo after]\n"
+    )
+    piped.commit()
+
+    found = ran(piped, code=6)
+
+    assert "Phase complete: BUILD State: FAILED" in found.stdout
+    assert "Phase complete: POST_BUILD State: SUCCEEDED" in found.stdout
+    assert "Stage Deploy-test" not in found.stdout
+    assert services(piped) == before

@@ -1,0 +1,246 @@
+"""The pipeline's template with its environments: stages in order, approvals, projects, what a failure does."""
+
+from __future__ import annotations
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lockstep import account_stacks, template
+from lockstep.account_stacks import AccountStack
+from lockstep.errors import ConfigError
+from lockstep.model import Environment, OnFailure
+from lockstep.pipeline import rendering
+from lockstep.pipeline.rendering import Pipeline, Push
+from lockstep.testing import CODECOMMIT, CODECONNECTIONS, CONNECTION, PROD, SETTINGS, TEST, an_environment
+from lockstep.testing import some_settings as parsed
+
+FILE = Path(__file__).parents[2] / "infra" / "pipeline.yaml"
+BASE = template.read(FILE.read_text(encoding="utf-8"), "infra/pipeline.yaml")
+STAGING = '[[environments]]\nname = "staging"\naccount = "444444444444"\n'
+
+
+def step(text: str) -> AccountStack:
+    """Return the stack of the pipeline for some settings."""
+    return account_stacks.pipeline(parsed(text))
+
+
+def resources(*environments: Environment, **more: Any) -> dict[str, Any]:  # noqa: ANN401 - any value of a pipeline
+    """Return the resources of a pipeline through some environments."""
+    pipeline = Pipeline(environments, **({"partition": "aws"} | more))
+    return dict(rendering.render(BASE, pipeline)["Resources"])
+
+
+def stages(*environments: Environment, **more: Any) -> list[dict[str, Any]]:  # noqa: ANN401 - any value of a pipeline
+    """Return the stages of a pipeline that depend on its environments."""
+    return list(resources(*environments, **more)["Pipeline"]["Properties"]["Stages"][3:])
+
+
+def test_two_environments() -> None:
+    """Each environment is deployed to and smoke-tested in a stage of its own, in order, by the release's id alone."""
+    release = {"name": "LOCKSTEP_RELEASE", "value": "#{Release.LOCKSTEP_RELEASE}", "type": "PLAINTEXT"}
+    execution = {"name": "LOCKSTEP_EXECUTION", "value": "#{codepipeline.PipelineExecutionId}", "type": "PLAINTEXT"}
+
+    found = stages(an_environment(name="test"), an_environment(name="prod"))
+
+    told = [
+        (
+            stage["Name"],
+            action["Name"],
+            action["RunOrder"],
+            action["InputArtifacts"],
+            action["Configuration"]["ProjectName"],
+            action["Configuration"]["BuildspecOverride"],
+            json.loads(action["Configuration"]["EnvironmentVariables"]),
+        )
+        for stage in found
+        for action in stage["Actions"]
+    ]
+    assert told == [
+        (
+            f"Deploy-{name}", action, order, [{"Name": "Source"}], {"Ref": f"Deploy{name.capitalize()}Project"},
+            f"buildspecs/{action.lower()}.yml", [release, execution],
+        )
+        for name in ("test", "prod")
+        for order, action in ((1, "Deploy"), (2, "Smoke"))
+    ]  # fmt: skip
+
+
+def test_three_environments_one_approved() -> None:
+    """Before an environment that asks for it somebody has to approve, in a stage of its own."""
+    found = stages(*(an_environment(name=name, approval=name == "prod") for name in ("test", "staging", "prod")))
+
+    assert [stage["Name"] for stage in found] == ["Deploy-test", "Deploy-staging", "Approve-prod", "Deploy-prod"]
+
+
+@pytest.mark.parametrize(
+    ("partition", "console"),
+    [
+        ("aws", "console.aws.amazon.com"),
+        ("aws-cn", "console.amazonaws.cn"),
+        ("aws-us-gov", "console.amazonaws-us-gov.com"),
+    ],
+)
+def test_what_is_approved(partition: str, console: str) -> None:
+    """The question names the release, its commit and how to see what it would change, and links to the execution."""
+    (action,) = stages(an_environment(name="prod", approval=True), partition=partition)[0]["Actions"]
+
+    release = "#{Release.LOCKSTEP_RELEASE}"
+    assert action["ActionTypeId"]["Provider"] == "Manual"
+    assert action["Configuration"] == {
+        "NotificationArn": {"Ref": "Topic"},
+        "CustomData": (
+            f"Release {release} to prod: commit #{{SourceVariables.CommitId}}. "
+            f"What it would change: invoke plan --env prod --release {release}"
+        ),
+        "ExternalEntityLink": {
+            "Fn::Sub": (
+                f"https://{console}/codesuite/codepipeline/pipelines/${{Project}}-pipeline/executions/"
+                "#{codepipeline.PipelineExecutionId}/timeline?region=${AWS::Region}"
+            )
+        },
+    }
+
+
+@pytest.mark.parametrize(
+    ("on_failure", "said"),
+    [
+        (OnFailure.STOP, None),
+        (OnFailure.RETRY, {"Result": "RETRY", "RetryConfiguration": {"RetryMode": "FAILED_ACTIONS"}}),
+        (OnFailure.ROLL_BACK, {"Result": "ROLLBACK"}),
+    ],
+)
+def test_what_a_failure_does(on_failure: OnFailure, said: object) -> None:
+    """A failed deployment stops the pipeline, is tried once more or rolled back; an approval is asked for once."""
+    approve, deploy = stages(an_environment(approval=True, on_failure=on_failure))
+
+    assert (approve.get("OnFailure"), deploy.get("OnFailure")) == (None, said)
+
+
+def test_the_project_of_an_environment() -> None:
+    """An environment's project is that which verifies with the one role that deploys there; it is not privileged."""
+    found = resources(an_environment(name="prod"))
+
+    verify, deploy = (found[name]["Properties"] for name in ("VerifyProject", "DeployProdProject"))
+    role = "arn:${AWS::Partition}:iam::${AWS::AccountId}:role/${Project}-deployer-prod"
+    assert {name: value for name, value in deploy.items() if verify[name] != value} == {
+        "Name": {"Fn::Sub": "${Project}-deploy-prod"},
+        "Description": "Deploys releases to prod",
+        "ServiceRole": {"Fn::Sub": role},
+        "Source": {"Type": "CODEPIPELINE", "BuildSpec": "buildspecs/deploy.yml"},
+        "LogsConfig": {
+            "CloudWatchLogs": {"Status": "ENABLED", "GroupName": {"Fn::Sub": "/aws/codebuild/${Project}-deploy-prod"}}
+        },
+        "Environment": {
+            **verify["Environment"],
+            "EnvironmentVariables": [
+                {"Name": "LOCKSTEP_CONFIG", "Value": {"Ref": "Settings"}},
+                {"Name": "LOCKSTEP_ENVIRONMENT", "Value": "prod"},
+            ],
+        },
+    }
+    assert verify["Environment"]["PrivilegedMode"] is False
+
+
+def test_who_is_told() -> None:
+    """Whom the settings name gets mail; without anybody the topic is as it was."""
+    told = resources(notify=("team@example.com",))["Topic"]["Properties"]
+
+    assert told["Subscription"] == [{"Protocol": "email", "Endpoint": "team@example.com"}]
+    assert resources()["Topic"] == BASE["Resources"]["Topic"]
+
+
+NAMES = st.lists(st.from_regex("[a-z][a-z0-9]{1,9}", fullmatch=True), unique=True, max_size=5)
+
+
+@given(NAMES, st.lists(st.tuples(st.booleans(), st.sampled_from(OnFailure)), min_size=5, max_size=5))
+def test_any_environments(names: list[str], wishes: list[tuple[bool, OnFailure]]) -> None:
+    """Whatever the environments, each has one project and one stage, in order; the template given stays as it was."""
+    before = copy.deepcopy(BASE)
+    chosen = [an_environment(name=n, approval=a, on_failure=f) for n, (a, f) in zip(names, wishes, strict=False)]
+
+    found = resources(*chosen)
+
+    made = [stage["Name"] for stage in found["Pipeline"]["Properties"]["Stages"]]
+    assert [name for name in made if name.startswith("Deploy-")] == [f"Deploy-{one.name}" for one in chosen]
+    assert [name for name in made if name.startswith("Approve-")] == [f"Approve-{o.name}" for o in chosen if o.approval]
+    assert len(found) == len(BASE["Resources"]) + len(chosen)
+    assert before == BASE
+
+
+def test_the_stack_of_a_pipeline_from_codecommit() -> None:
+    """From CodeCommit there is no connection and no filter; each project may be started by its exact ARN."""
+    found = step(SETTINGS.replace("[tooling]", f"{CODECOMMIT}\n[tooling]") + STAGING)
+
+    job = "arn:aws:codebuild:eu-west-1:111111111111:project/shop-"
+    assert (found.stack, found.template, found.where, found.needs_key) == (
+        "shop-pipeline", "pipeline.yaml", "tooling", True,
+    )  # fmt: skip
+    assert found.parameters == {
+        "Project": "shop",
+        "Settings": "infra/environments.toml",
+        "ArtifactBucket": "shop-artifacts-111111111111-eu-west-1",
+        "PipelineFiles": "shop-pipeline",
+        "Projects": ",".join(
+            f"{job}{name}" for name in ("verify", "build", "deploy-test", "deploy-prod", "deploy-staging")
+        ),
+        "Repository": "shop",
+        "Branch": "main",
+        "ConnectionArn": "",
+    }
+    assert found.pipeline is not None
+    assert found.pipeline.push is None
+
+
+def test_the_stack_of_a_pipeline_over_a_connection() -> None:
+    """Over a connection its ARN is given, and which pushes start the pipeline."""
+    found = step(SETTINGS.replace("[tooling]", f"{CODECONNECTIONS}\n[tooling]"))
+
+    assert [found.parameters[name] for name in ("Repository", "ConnectionArn")] == ["acme/shop", CONNECTION]
+    assert found.pipeline is not None
+    assert found.pipeline.push == Push(("services/**", "infra/**"), ("docs/**",))
+
+
+@pytest.mark.parametrize(
+    ("push", "paths"),
+    [
+        (Push(), None),
+        (Push(("a/**",)), {"Includes": ["a/**"]}),
+        (Push((), ("b/**",)), {"Excludes": ["b/**"]}),
+        (Push(("a/**",), ("b/**",)), {"Includes": ["a/**"], "Excludes": ["b/**"]}),
+    ],
+)
+def test_which_pushes_start_it(push: Push, paths: object) -> None:
+    """A push to the branch starts the pipeline where it changes what the settings name."""
+    (trigger,) = resources(push=push)["Pipeline"]["Properties"]["Triggers"]
+
+    (event,) = trigger["GitConfiguration"]["Push"]
+    assert (trigger["ProviderType"], trigger["GitConfiguration"]["SourceActionName"]) == (
+        "CodeStarSourceConnection", "Source",
+    )  # fmt: skip
+    assert (event["Branches"], event.get("FilePaths")) == ({"Includes": [{"Ref": "Branch"}]}, paths)
+
+
+def test_what_is_deployed_is_rendered(tmp_path: Path) -> None:
+    """What a stack is made of is the template with its environments."""
+    (tmp_path / "infra").mkdir()
+    (tmp_path / "infra" / "pipeline.yaml").write_text(FILE.read_text(encoding="utf-8"), encoding="utf-8")
+    wanted = step(SETTINGS.replace("[tooling]", f"{CODECOMMIT}\n[tooling]"))
+
+    made = template.read(account_stacks.content(wanted, tmp_path, "key").template, "made")
+
+    environments = (an_environment(name="test", account=TEST), an_environment(name="prod", account=PROD))
+    assert made == rendering.render(BASE, Pipeline(environments, "aws"))
+
+
+def test_settings_without_a_pipeline() -> None:
+    """Where the settings tell of no pipeline there is none to deploy."""
+    with pytest.raises(ConfigError, match=r"planning the pipeline") as caught:
+        step(SETTINGS)
+
+    assert caught.value.answer.endswith("has no [pipeline]")
