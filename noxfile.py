@@ -103,7 +103,8 @@ def service(session: nox.Session, name: str) -> None:
     for requirements in code:
         session.install("--no-deps", "--require-hashes", "-r", str(requirements / "requirements.txt"))
     session.chdir(folder)
-    argv = ("python", "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", "/dev/null", "tests")
+    junit = f"--junit-xml={ROOT / 'reports' / f'service-{name}.xml'}"
+    argv = ("python", "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", "/dev/null", junit, "tests")
     session.run(*argv, env={"PYTHONPATH": ":".join(str(path) for path in code)})
 
 
