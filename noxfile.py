@@ -133,8 +133,9 @@ def coverage(session: nox.Session) -> None:
     pure = (
         "model", "names", "plan", "report", "account_report", "release", "template", "smoke", "canonical", "errors",
         "settings", "grants", "history", "prune", "scan_exceptions", "status_report", "intrinsics", "needs", "optional",
-        "policy", "pipeline/buildspec", "pipeline/definition", "pipeline/globs", "pipeline/nodes", "pipeline/projects",
-        "pipeline/reading", "pipeline/rendering", "pipeline/substitution", "pipeline/variables",
+        "policy", "pipeline/action_variables", "pipeline/buildspec", "pipeline/definition", "pipeline/globs",
+        "pipeline/nodes", "pipeline/projects", "pipeline/reading", "pipeline/rendering", "pipeline/substitution",
+        "pipeline/variables",
     )  # fmt: skip
     _run(session, "coverage", "report", "--fail-under=100", "--include", ",".join(f"lockstep/{p}.py" for p in pure))
     _run(session, "coverage", "report", "--fail-under=90")

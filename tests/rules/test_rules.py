@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 PURE = {
     "model", "names", "plan", "report", "account_report", "release", "template", "smoke", "canonical", "errors",
     "grants", "history", "prune", "status_report", "intrinsics", "needs", "optional", "policy", "pipeline/buildspec",
-    "pipeline/definition", "pipeline/globs", "pipeline/nodes", "pipeline/projects", "pipeline/reading",
-    "pipeline/rendering", "pipeline/substitution", "pipeline/variables",
+    "pipeline/action_variables", "pipeline/definition", "pipeline/globs", "pipeline/nodes", "pipeline/projects",
+    "pipeline/reading", "pipeline/rendering", "pipeline/substitution", "pipeline/variables",
 }  # fmt: skip
 IMPURE_MODULES = {
     "os", "sys", "io", "time", "datetime", "random", "secrets", "socket", "subprocess", "shutil", "tempfile",
