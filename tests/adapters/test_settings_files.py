@@ -10,7 +10,7 @@ import pytest
 
 from lockstep import process, settings
 from lockstep.errors import ConfigError
-from lockstep.model import AccountId, Environment, Severity
+from lockstep.model import AccountId, Environment, OnFailure, Severity
 
 ROOT = Path(__file__).parents[2]
 IN_CODEBUILD = {"CODEBUILD_BUILD_ID": "acme:1"}
@@ -151,10 +151,12 @@ def test_the_sandbox_that_we_ship() -> None:
                 admin_profile="lockstep-sandbox-prod-admin",
                 deployers=("arn:aws:iam::111111111111:user/releaser",),
                 protect=True,
+                approval=True,
                 scan_threshold=Severity.HIGH,
             ),
         ),
         sandbox=True,
+        pipeline=settings.PipelineSettings(source=settings.Source.CODECOMMIT, repository="lockstep", branch="main"),
     )
 
 
@@ -179,6 +181,7 @@ def test_the_example_that_we_ship_is_good() -> None:
                 (("Stage", "test"),),
                 (("hello", (("LogLevel", "DEBUG"),)),),
                 scan_threshold=Severity.CRITICAL,
+                on_failure=OnFailure.RETRY,
             ),
             Environment("prod", AccountId("333333333333"), "eu-west-1", protect=True),
         ),
@@ -189,11 +192,12 @@ def test_the_example_that_we_ship_is_complete() -> None:
     """The example shows every key that there is, but for the mark of the sandbox, which it tells of."""
     example = tomllib.loads((ROOT / settings.EXAMPLE).read_text(encoding="utf-8"))
 
-    shown = set(example), set(example["tooling"]), set(example["environments"][0])
+    tables = example["tooling"], example["pipeline"], example["environments"][0]
 
-    assert shown == (
-        {"project", "region", "organization", "tooling", "environments"},
+    assert tuple(map(set, (example, *tables))) == (
+        {"project", "region", "organization", "tooling", "pipeline", "environments"},
         set(settings.Tooling.model_fields),
+        set(settings.PipelineSettings.model_fields),
         set(settings.EnvironmentSettings.model_fields),
     )
 

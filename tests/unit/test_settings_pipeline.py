@@ -1,4 +1,4 @@
-"""What settings say of the pipeline: both sources, and what is refused."""
+"""What settings say of the pipeline and of the key that signs: both sources, and what is refused."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from lockstep import settings
 from lockstep.model import OnFailure
 from lockstep.settings import PipelineSettings, Source
 from lockstep.testing import CODECOMMIT, CODECONNECTIONS, CONNECTION
-from tests.unit.settings_texts import FILE, PROD, TEST, complaint, said, toml
+from tests.unit.settings_texts import FILE, PROD, TEST, TOOLING, complaint, said, toml
 
 ELSEWHERE = CONNECTION.replace("111111111111", "999999999999")
 
@@ -92,3 +92,12 @@ def test_an_unknown_key() -> None:
     told = complaint(toml(top=CODECOMMIT.replace("branch", "branhc")))
 
     assert told == said("7 pipeline.branhc", "unknown key 'branhc' (and 1 more)", "did you mean 'branch'?")
+
+
+def test_a_signing_key_of_somewhere_else() -> None:
+    """The key that signs releases is tooling's own, in the project's region."""
+    key = "arn:aws:kms:eu-west-1:999999999999:key/01234567-89ab-cdef-0123-456789abcdef"
+
+    told = complaint(toml(tooling=f'{TOOLING}\nsigning_key = "{key}"'))
+
+    assert told == said("6 tooling.signing_key", f"{key[:60] + '...'!r} is of another account or region than tooling's")
