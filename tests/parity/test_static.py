@@ -1,4 +1,4 @@
-"""The static half of the proof: what the pipeline says is complete, and each claim is seen to fail on a changed copy."""
+"""The static half of the proof: what the pipeline says is complete, and each claim fails on a changed copy."""
 
 from __future__ import annotations
 
