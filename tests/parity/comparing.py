@@ -12,6 +12,7 @@ from typing import Any
 
 FILE = Path(__file__).with_name("allowed.toml")
 ABSENT = "absent"
+_SESSION = re.compile("(arn:[a-z-]+:sts::[0-9]{12}:assumed-role/[^/]+)/([^/]+)")
 
 
 @dataclass(frozen=True)
@@ -77,12 +78,13 @@ def settled(calls: Sequence[Call], repeated: Iterable[str]) -> tuple[Call, ...]:
 
 
 def flat(value: Any, at: str) -> dict[str, str]:  # noqa: ANN401 - any JSON
-    """Return every value of a document by where it stands."""
+    """Return every value of a document by where it stands; of a role's session the role and the session apart."""
     if isinstance(value, Mapping):
         return {place: one for key in value for place, one in flat(value[key], f"{at}/{key}").items()}
     if isinstance(value, list | tuple):
         return {place: one for i, item in enumerate(value) for place, one in flat(item, f"{at}/{i}").items()}
-    return {at: str(value)}
+    session = _SESSION.fullmatch(str(value))
+    return {f"{at}/role": session[1], f"{at}/session": session[2]} if session else {at: str(value)}
 
 
 def of_calls(calls: Sequence[Call]) -> dict[str, str]:
@@ -105,3 +107,8 @@ def differences(first: Mapping[str, str], second: Mapping[str, str]) -> tuple[Di
 def judged(found: Sequence[Difference], allowances: Sequence[Allowance]) -> tuple[Difference, ...]:
     """Return the differences that are not allowed."""
     return tuple(one for one in found if not any(allowance.covers(one) for allowance in allowances))
+
+
+def unused(allowances: Sequence[Allowance], found: Sequence[Difference]) -> tuple[Allowance, ...]:
+    """Return what is allowed although nothing differs so."""
+    return tuple(one for one in allowances if not any(one.covers(difference) for difference in found))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import socket
-import subprocess
 import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -35,7 +34,7 @@ class Ground:
 
     def __init__(self, folder: Path, docker_host: str) -> None:
         self.folder = folder
-        self.docker_host = docker_host
+        self.emulator: Path | None = None
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
@@ -45,11 +44,6 @@ class Ground:
         recorder.close()
         (self.origin.folder / "buildspecs" / "verify.yml").write_text(VERIFY)
         self.origin.commit()
-        python = folder / "venv" / "bin" / "python"
-        subprocess.run((sys.executable, "-m", "venv", str(folder / "venv")), check=True)
-        # The line of the buildspecs, so that it has nothing to do there.
-        install = ("-m", "pip", "install", "--quiet", "--no-deps", "--require-hashes", "-r", "requirements/run.txt")
-        good(self.origin.run(str(python), *install))
 
     @contextmanager
     def place(self, name: str) -> Iterator[Place]:
@@ -60,16 +54,18 @@ class Ground:
         env = {**self.origin.env, **recorder.env, "HOME": str(home)}
         place = Place(folder, env, recorder)
         good(self.origin.run("git", "clone", "-q", str(self.origin.folder), str(folder)))
-        (folder / ".venv").symlink_to(self.folder / "venv")
+        # The sessions' environment holds what run.txt pins, so the line of the buildspecs finds nothing to install.
+        (folder / ".venv").symlink_to(sys.prefix)
         with (folder / ".git" / "info" / "exclude").open("a") as excluded:
             excluded.write("/.venv\n")
         home_of_sandbox = folder / ".lockstep" / "sandbox"
         home_of_sandbox.mkdir(parents=True)
         (home_of_sandbox / "server.json").write_text(json.dumps({"port": self.port}))
-        (self.folder / "emulator").mkdir(exist_ok=True)
-        (home_of_sandbox / "venv").symlink_to(self.folder / "emulator")
+        if self.emulator is not None:
+            (home_of_sandbox / "venv").symlink_to(self.emulator)
         try:
             good(place.invoke("sandbox.start"))
+            self.emulator = self.emulator or home_of_sandbox / "venv"
             good(place.invoke("bootstrap", "--yes"))
             yield place
         finally:

@@ -8,8 +8,10 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from tests.e2e.conftest import PROD, REGION, TEST, TOOLING, Place
@@ -17,6 +19,8 @@ from tests.parity.comparing import Call
 
 ACCOUNTS = {"test": TEST, "prod": PROD}
 BUCKET = f"lockstep-artifacts-{TOOLING}-{REGION}"
+# Of a trail: what one answer holds, and how long ago a sandbox may have begun, in seconds.
+_MOST, _LONGEST = 50, 3600
 _LIST = re.compile(r"(\w+)\.member\.(\d+)(?:\.(\w+))?")
 
 
@@ -29,19 +33,34 @@ class Side:
     state: dict[str, Any]
 
 
-def events(place: Place, account: str) -> Iterator[dict[str, Any]]:
-    """Give every event of an account's trail, in order."""
-    pages = place.client("cloudtrail", account).get_paginator("lookup_events").paginate()
-    found = [event for page in pages for event in page["Events"]]
-    return reversed(found)
+def events(place: Place) -> list[dict[str, Any]]:
+    """Return every event of the accounts' trails since the sandbox began, in order."""
+    begun, ended = int(time.time()) - _LONGEST, int(time.time()) + 1
+    found = [one for account in (TOOLING, *ACCOUNTS.values()) for one in _between(place, account, begun, ended)]
+    unique = {one["EventId"]: one for one in found}
+    return sorted(unique.values(), key=lambda one: one["EventTime"])
+
+
+def _between(place: Place, account: str, begin: int, end: int) -> list[dict[str, Any]]:
+    """Return an account's events between two seconds: the emulator's trail tells fifty at a time, and has no pages."""
+    window = {"StartTime": datetime.fromtimestamp(begin, UTC), "EndTime": datetime.fromtimestamp(end, UTC)}
+    found: list[dict[str, Any]] = place.client("cloudtrail", account).lookup_events(MaxResults=_MOST, **window)[
+        "Events"
+    ]
+    if len(found) < _MOST:
+        return found[::-1]
+    assert end - begin > 1, "more calls in one second than a trail tells"
+    middle = (begin + end) // 2
+    return [*_between(place, account, begin, middle), *_between(place, account, middle, end)]
 
 
 def calls(place: Place) -> tuple[Call, ...]:
     """Return what was called as a deploy role, role by role."""
+    told = events(place)
     return tuple(
         found
-        for environment, account in ACCOUNTS.items()
-        for event in events(place, account)
+        for environment in ACCOUNTS
+        for event in told
         if (found := _call(event, f"lockstep-deploy-{environment}")) is not None
     )
 
@@ -81,10 +100,17 @@ def _of_list(items: list[Any]) -> Any:  # noqa: ANN401 - as the query has it
     return {key: sorted(map(str, list(item.values())[1:])) for key, item in sorted(keyed.items())}
 
 
-def state(place: Place) -> dict[str, Any]:
-    """Return what is there in the end, from an environment's account inwards, and its release."""
-    found: dict[str, Any] = {name: _environment(place, account) for name, account in ACCOUNTS.items()}
-    return {**found, "bucket": _bucket(place), "status": place.invoke("status", "--json").document}
+def side(place: Place, execution: str = "") -> Side:
+    """Return what was done in a place and what is there; the pipeline's execution, where there is one, by one name."""
+    found = {**accounts(place), "bucket": _bucket(place), "status": place.invoke("status", "--json").document}
+    if execution:
+        found = json.loads(json.dumps(found).replace(execution, "<the execution>"))
+    return Side(calls(place), heard(place), found)
+
+
+def accounts(place: Place) -> dict[str, Any]:
+    """Return what is in the environments' accounts."""
+    return {name: _environment(place, account) for name, account in ACCOUNTS.items()}
 
 
 def _environment(place: Place, account: str) -> dict[str, Any]:
