@@ -56,7 +56,7 @@ class Recorder:
         self._callers |= {key: caller(key) for key in new}
 
     def made_as(self, role: str) -> tuple[str, ...]:
-        """Return the calls that a role made, in their order, as `service:operation`; who is who must be named before."""
+        """Return the calls that a role made, in order, as `service:operation`; `name` has to be called before."""
         mine = {key for key, arn in self._callers.items() if policy.role_of(arn).endswith(f":role/{role}")}
         return tuple(f"{one['Service']}:{one['Api']}" for one in self._attempts if one["AccessKey"] in mine)
 

@@ -165,7 +165,7 @@ def _role(iam: Any, name: str) -> dict[str, Any]:  # noqa: ANN401 - boto3 makes 
 
 
 def _bucket(place: Place) -> dict[str, Any]:
-    """Return what is in the artifact bucket: JSON as it reads, of all else its hash; what the pipeline keeps left out."""
+    """Return what is in the artifact bucket: JSON as it reads, of all else its hash; not what CodePipeline keeps."""
     s3 = place.client("s3", TOOLING)
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=BUCKET)
     keys = [item["Key"] for page in pages for item in page.get("Contents", ())]
