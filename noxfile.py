@@ -103,7 +103,8 @@ def service(session: nox.Session, name: str) -> None:
     for requirements in code:
         session.install("--no-deps", "--require-hashes", "-r", str(requirements / "requirements.txt"))
     session.chdir(folder)
-    argv = ("python", "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", "/dev/null", "tests")
+    junit = f"--junit-xml={ROOT / 'reports' / f'service-{name}.xml'}"
+    argv = ("python", "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", "/dev/null", junit, "tests")
     session.run(*argv, env={"PYTHONPATH": ":".join(str(path) for path in code)})
 
 
@@ -141,7 +142,8 @@ def coverage(session: nox.Session) -> None:
         "preview_report", "stateful", "statements", "iam_changes",
         "settings", "grants", "history", "prune", "scan_exceptions", "shards", "status_report", "intrinsics", "needs",
         "optional", "policy",
-        "pipeline/buildspec", "pipeline/definition", "pipeline/globs", "pipeline/nodes", "pipeline/projects",
+        "pipeline/action_variables", "pipeline/buildspec", "pipeline/definition", "pipeline/globs", "pipeline/nodes",
+        "pipeline/projects",
         "pipeline/reading", "pipeline/rendering", "pipeline/substitution", "pipeline/variables",
     )  # fmt: skip
     _run(session, "coverage", "report", "--fail-under=100", "--include", ",".join(f"lockstep/{p}.py" for p in pure))
@@ -152,22 +154,25 @@ def coverage(session: nox.Session) -> None:
 def demo(session: nox.Session) -> None:
     """The main job from nothing: a sandbox with three accounts, a service, test, then prod. Leaves .venv/."""
     say = session.log
-    say("1/6  Start the AWS of this machine: three accounts that enforce IAM, and a Docker engine if there is none.")
+    say("1/7  Start the AWS of this machine: three accounts that enforce IAM, and a Docker engine if there is none.")
     _invoke(session, "sandbox.start")
-    say("2/6  Set up the accounts: roles, bucket, key, image repositories; each account with its own administrator.")
+    say("2/7  Set up the accounts: roles, bucket, key, image repositories; each account with its own administrator.")
     _invoke(session, "bootstrap", "--yes")
-    say("3/6  Make a release as the developer: build the image, push it, package the template, publish the manifest.")
+    say("3/7  Make a release as the developer: build the image, push it, package the template, publish the manifest.")
     made = json.loads(_invoke(session, "release", "--json", silent=True))
     say(f"     The release is {made['release']}. Its images, by digest:")
     for name, built in made["services"].items():
         for function, image in built["images"].items():
             say(f"     {name} {function} {image}")
-    say("4/6  Deploy it to test as the developer, and smoke-test it.")
+    say("4/7  Deploy it to test as the developer, and smoke-test it.")
     _invoke(session, "deploy", "--env", "test", "--release", made["release"])
-    say("5/6  Promote what runs in test to prod as the releaser, since the developer may not: the same digest.")
+    say("5/7  Promote what runs in test to prod as the releaser, since the developer may not: the same digest.")
     _invoke(session, "promote", "--to", "prod", "--profile", "lockstep-sandbox-releaser")
-    say("6/6  See what runs where.")
+    say("6/7  See what runs where.")
     _invoke(session, "status")
+    say("7/7  Do all of it by the pipeline: the same tasks, started by CodeBuild's steps, each as a role of its own.")
+    _invoke(session, "pipeline.deploy", "--yes")
+    _invoke(session, "pipeline.run", "--approve", "Approve-prod")
     say("Done. To go on: source .venv/bin/activate, change a line of services/hello/app/app.py, and then")
     say("invoke deploy --env test")
     say("All tasks: invoke --list    Stop the sandbox: invoke sandbox.stop    Real accounts: docs/going-to-aws.md")

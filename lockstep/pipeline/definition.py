@@ -6,20 +6,16 @@ https://docs.aws.amazon.com/codepipeline/latest/userguide/reference-pipeline-str
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from lockstep.pipeline import action_variables
 from lockstep.pipeline.reading import Part
 from lockstep.pipeline.substitution import names as variables_in
 
 _NAME = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9.@_-]{1,100}")
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-# https://docs.aws.amazon.com/codepipeline/latest/userguide/action-reference-CodeBuild.html
-_TYPES = ("PLAINTEXT",)
-_LONGEST = 1000
 # Namespaces that no action may have: the pipeline's own variables, and CodePipeline's.
 OWN = ("variables", "codepipeline")
 
@@ -115,14 +111,6 @@ class Pipeline:
         return tuple(dict.fromkeys(work.project for work in works if isinstance(work, Build)))
 
 
-@dataclass(frozen=True)
-class Variable:
-    """A variable of an action or a project."""
-
-    name: str
-    value: str
-
-
 def read(document: Mapping[str, Any]) -> Pipeline:
     """Return the pipeline in GetPipeline's answer; raises ConfigError for whatever the runner cannot execute."""
     part = Part("the pipeline", "", document).fields(["pipeline"])["pipeline"]
@@ -147,34 +135,6 @@ def read(document: Mapping[str, Any]) -> Pipeline:
     )
     _check(found, fields["stages"])
     return found
-
-
-def action_variables(text: str, what: str) -> tuple[Variable, ...]:
-    """Return the variables of an action's EnvironmentVariables; raises ConfigError where it is not such JSON."""
-    part = Part(what, "EnvironmentVariables", None)
-    if len(text) > _LONGEST:
-        raise part.refuse(f"it has {len(text)} letters, of which CodePipeline takes {_LONGEST}")
-    try:
-        return variables(part.at(part.place, json.loads(text or "[]")))
-    except ValueError as error:
-        raise part.refuse(f"it is not JSON: {error}") from None
-
-
-def variables(part: Part) -> tuple[Variable, ...]:
-    """Return a list of variables, as CodeBuild has them; raises ConfigError for two of a name."""
-    found = []
-    for one in part.items():
-        given = one.value if isinstance(one.value, Mapping) else {}
-        fields = one.fields(["name"], ["value", "type"])
-        if not _VARIABLE.fullmatch(fields["name"].text()):
-            raise fields["name"].refuse(f"'{fields['name'].text()}' is no name of a variable")
-        if "type" in fields:
-            fields["type"].choice(_TYPES)
-        found.append(Variable(fields["name"].text(), one.at(f"{one.place}.value", given.get("value")).text()))
-    twice = [one.name for one in found if [each.name for each in found].count(one.name) > 1]
-    if twice:
-        raise part.refuse(f"'{twice[0]}' stands there twice")
-    return tuple(found)
 
 
 def _name(part: Part) -> str:
@@ -257,7 +217,7 @@ def _build(part: Part) -> Build:
     if "BatchEnabled" in fields:
         fields["BatchEnabled"].choice(["false"])
     given = {name: one.text() for name, one in fields.items()}
-    action_variables(given.get("EnvironmentVariables", ""), f"{part.what}, {part.place}")
+    action_variables.of_text(given.get("EnvironmentVariables", ""), f"{part.what}, {part.place}")
     return Build(
         project=given["ProjectName"],
         primary=given.get("PrimarySource", ""),

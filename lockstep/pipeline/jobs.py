@@ -16,10 +16,10 @@ from pathlib import Path
 
 from lockstep.errors import DeployError
 from lockstep.names import Names
-from lockstep.pipeline import archives, buildspec, credentials, variables
+from lockstep.pipeline import action_variables, archives, buildspec, credentials, variables
 from lockstep.pipeline.build import Build, BuildOutcome
 from lockstep.pipeline.buildspec import PRIMARY, Buildspec
-from lockstep.pipeline.definition import Action, Pipeline, action_variables
+from lockstep.pipeline.definition import Action, Pipeline
 from lockstep.pipeline.definition import Build as BuildWork
 from lockstep.pipeline.projects import Project
 from lockstep.pipeline.substitution import Variables, substitute_in_json
@@ -133,7 +133,7 @@ class Job:
     def _environment(self, folder: Path) -> dict[str, str]:
         """Return the variables of the build, none of them the caller's: CodeBuild's, the project's, the action's."""
         text = substitute_in_json(self._work.variables, self.variables)
-        of_action = action_variables(text, f"the action {self.action.name}")
+        of_action = action_variables.of_text(text, f"the action {self.action.name}")
         return {
             **self.around.machinery.environment(privileged=self._project.privileged),
             "HOME": str(folder / "home"),

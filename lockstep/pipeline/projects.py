@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from lockstep.pipeline.definition import Variable, variables
+from lockstep.pipeline import action_variables
+from lockstep.pipeline.action_variables import Variable
 from lockstep.pipeline.reading import Part
 
 # Variables with such names are CodeBuild's own: they cannot be set.
@@ -50,7 +51,7 @@ def read(document: Mapping[str, Any]) -> Project:
         ["environmentVariables", "privilegedMode", "imagePullCredentialsType"],
     )
     environment["type"].choice(["LINUX_CONTAINER", "ARM_CONTAINER"])
-    own = variables(environment["environmentVariables"]) if "environmentVariables" in environment else ()
+    own = action_variables.read(environment["environmentVariables"]) if "environmentVariables" in environment else ()
     for one in own:
         if one.name.startswith(_RESERVED):
             raise environment["environmentVariables"].refuse(f"'{one.name}' is CodeBuild's own: it cannot be set")

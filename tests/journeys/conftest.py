@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from lockstep.testing import a_service
+from tests.journeys import piped
 from tests.journeys.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -27,6 +28,12 @@ def _signals_as_before() -> Iterator[None]:
 def terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Terminal:
     """A terminal in a working tree with one service, hello; nothing is in any account yet."""
     return Terminal(tmp_path, capsys)
+
+
+@pytest.fixture
+def deployed(terminal: Terminal) -> Terminal:
+    """A terminal with a pipeline: Source, Release, Approve-prod, Deploy-prod. The release is r1."""
+    return piped.deploy(terminal)
 
 
 @pytest.fixture

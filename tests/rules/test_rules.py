@@ -14,9 +14,8 @@ PURE = {
     "model", "names", "plan", "report", "account_report", "release", "template", "smoke", "canonical", "errors",
     "grants", "history", "prune", "status_report", "intrinsics", "needs", "optional", "policy", "preview_report",
     "stateful", "statements", "iam_changes", "shards",
-    "pipeline/buildspec", "pipeline/definition", "pipeline/globs", "pipeline/nodes", "pipeline/projects",
-    "pipeline/reading",
-    "pipeline/rendering", "pipeline/substitution", "pipeline/variables",
+    "pipeline/action_variables", "pipeline/buildspec", "pipeline/definition", "pipeline/globs", "pipeline/nodes",
+    "pipeline/projects", "pipeline/reading", "pipeline/rendering", "pipeline/substitution", "pipeline/variables",
 }  # fmt: skip
 IMPURE_MODULES = {
     "os", "sys", "io", "time", "datetime", "random", "secrets", "socket", "subprocess", "shutil", "tempfile",

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lockstep.errors import ConfigError
-from lockstep.pipeline import definition, projects
-from lockstep.pipeline.definition import Action, Approval, Build, Source, Stage, Variable
+from lockstep.pipeline import action_variables, definition, projects
+from lockstep.pipeline.action_variables import Variable
+from lockstep.pipeline.definition import Action, Approval, Build, Source, Stage
 from lockstep.testing import a_build_action, a_pipeline, a_project, a_source, a_stage, an_approval
 
 GIVEN = a_pipeline(
@@ -168,7 +169,7 @@ def test_how_a_failure_is_retried() -> None:
 def test_variables_that_are_refused(variables: object, answer: str) -> None:
     """A variable of an action has a name, a plain value, and stands there once."""
     with pytest.raises(ConfigError) as caught:
-        definition.action_variables(json.dumps(variables), "it")
+        action_variables.of_text(json.dumps(variables), "it")
 
     assert answer in str(caught.value)
 
@@ -178,7 +179,7 @@ def test_variables_as_they_are(values: dict[str, str]) -> None:
     """Whatever an action's variables hold, it is read as it is."""
     text = json.dumps([{"name": name, "value": value} for name, value in values.items()])
 
-    assert definition.action_variables(text, "it") == tuple(Variable(*one) for one in values.items())
+    assert action_variables.of_text(text, "it") == tuple(Variable(*one) for one in values.items())
 
 
 def paths(value: Any, place: tuple[str | int, ...] = ()) -> list[tuple[str | int, ...]]:  # noqa: ANN401 - any JSON
