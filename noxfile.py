@@ -12,7 +12,7 @@ nox.needs_version = ">=2025.2.9"
 nox.options.default_venv_backend = "virtualenv"
 nox.options.reuse_existing_virtualenvs = True
 nox.options.sessions = (
-    "lint", "types", "rules", "unit", "templates", "service", "sandbox", "e2e", "privileges", "coverage",
+    "lint", "types", "rules", "unit", "templates", "service", "sandbox", "e2e", "privileges", "parity", "coverage",
 )  # fmt: skip
 
 ROOT = Path(__file__).parent
@@ -63,8 +63,8 @@ def types(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none")
 def rules(session: nox.Session) -> None:
-    """The never-rules of the design."""
-    _run(session, "pytest", "tests/rules", *session.posargs)
+    """The never-rules of the design, and what the pipeline says of itself."""
+    _run(session, "pytest", "tests/rules", "tests/parity/test_static.py", *session.posargs)
 
 
 @nox.session(venv_backend="none")
@@ -125,6 +125,12 @@ def e2e(session: nox.Session) -> None:
 def privileges(session: nox.Session) -> None:
     """What e2e was recorded to call, against what the roles may: neither is wider. Run e2e before."""
     _run(session, "pytest", "tests/privileges", *session.posargs)
+
+
+@nox.session(venv_backend="none")
+def parity(session: nox.Session) -> None:
+    """That tasks by hand and the pipeline do the same, on the real Docker engine and the real SAM CLI."""
+    _pytest(session, "tests/parity")
 
 
 @nox.session(venv_backend="none")

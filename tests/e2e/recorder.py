@@ -55,6 +55,11 @@ class Recorder:
         new = {attempt["AccessKey"] for attempt in self._attempts} - self._callers.keys()
         self._callers |= {key: caller(key) for key in new}
 
+    def made_as(self, role: str) -> tuple[str, ...]:
+        """Return the calls that a role made, in order, as `service:operation`; `name` has to be called before."""
+        mine = {key for key, arn in self._callers.items() if policy.role_of(arn).endswith(f":role/{role}")}
+        return tuple(f"{one['Service']}:{one['Api']}" for one in self._attempts if one["AccessKey"] in mine)
+
     def write(self, file: Path) -> None:
         """Write who made which calls how often; those that were denied are not among them. No key and no token is."""
         found: dict[str, Counter[str]] = {}
