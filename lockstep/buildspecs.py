@@ -33,8 +33,9 @@ def run_buildspec(wiring: Wiring, file: str, pairs: Collection[str] = ()) -> int
         for made in (source, home):
             made.mkdir()
         wiring.copy_source(source)
-        environment = {**wiring.outfit(), "HOME": str(home), **_facts(wiring, source), **given}
-        ended = Build(spec, source, scratch, environment, wiring.console.say, wiring.clock, vault).run()
+        environment, say = {**_facts(wiring, source), **given}, wiring.console.say
+        machine = {**wiring.outfit(), "HOME": str(home), "AWS_EC2_METADATA_DISABLED": "true"}
+        ended = Build(spec, source, scratch, environment, say, wiring.clock, vault, machine).run()
         kept = _keep(ended, wiring.root / ".lockstep" / "builds" / Path(file).stem, wiring.root)
     wiring.console.result(_lines(spec, ended, kept), _document(spec, ended, kept))
     if failed := ended.failed:

@@ -98,8 +98,8 @@ def run(wiring: Wiring, asked: Asked) -> int:
     wiring.console.result(_lines(ended), ended.document())
     if ended.status == executions.WAITING:
         return WAITING
-    is_rejected = ended.status == executions.FAILED and not asked.reject
-    return DeployError.exit_code if is_rejected else 0
+    was_rejected = bool(asked.reject) and ended.failed_in == asked.reject
+    return DeployError.exit_code if ended.status == executions.FAILED and not was_rejected else 0
 
 
 def _projects(machinery: Machinery, pipeline: Pipeline) -> dict[str, projects.Project]:
@@ -117,6 +117,8 @@ def _check(asked: Asked, pipeline: Pipeline) -> None:
     stages, approvals = [stage.name for stage in pipeline.stages], pipeline.approvals()
     given = [("--until", asked.until, stages), ("--reject", asked.reject, approvals)]
     given += [("--approve", name, approvals) for name in asked.approve]
+    if asked.reject in asked.approve:
+        raise ConfigError(f"deciding on {asked.reject}", "it is approved and rejected at once", "leave one of them out")
     for flag, name, known in given:
         if name and name not in known:
             answer = f"{pipeline.name} has {', '.join(known) or 'none'}"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -65,11 +65,11 @@ class BuildOutcome:
 
 @dataclass(frozen=True)
 class Build:
-    """One build: what it runs, where, and with which variables, which go before those of the buildspec.
+    """One build: what it runs, where, and with which variables.
 
-    `source` is the folder of its own copy of the source; `scratch` a folder of its own for everything else. It has
-    no other variables, PATH among them, than these and the buildspec's. Without parameters and secrets in the
-    buildspec it needs no vault.
+    `source` is the folder of its own copy of the source; `scratch` a folder of its own for everything else. Its
+    variables are those of the `machine`, PATH among them, then the buildspec's, then those of its `environment`, a
+    later one going before; and no others. Without parameters and secrets in the buildspec it needs no vault.
     """
 
     spec: Buildspec
@@ -79,6 +79,7 @@ class Build:
     say: Say
     clock: Clock
     vault: Vault | None = None
+    machine: Mapping[str, str] = field(default_factory=dict)
 
     def run(self) -> BuildOutcome:
         """Carry it out. Raises ConfigError, before its first command, for what it has not got."""
@@ -95,7 +96,7 @@ class Build:
 
     @cached_property
     def _shell(self) -> Shell:
-        return Shell(self.spec.shell, self.scratch / "tmp", self.environment.get("PATH", ""))
+        return Shell(self.spec.shell, self.scratch / "tmp", {**self.machine, **self.environment}.get("PATH", ""))
 
     @cached_property
     def _kept(self) -> Mapping[str, str]:
@@ -111,7 +112,7 @@ class Build:
 
     @property
     def _variables(self) -> dict[str, str]:
-        return {**self.spec.variables, **self._kept, **self.environment}
+        return {**self.machine, **self.spec.variables, **self._kept, **self.environment}
 
     @cached_property
     def _masked(self) -> tuple[str, ...]:

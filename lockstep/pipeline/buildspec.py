@@ -7,7 +7,7 @@ https://docs.aws.amazon.com/codebuild/latest/userguide/build-spec-ref.html
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from lockstep.errors import ConfigError
@@ -133,7 +133,7 @@ def parse(text: str, file: str) -> Buildspec:
         variables={name: value.text() for name, value in sources["variables"].items()},
         parameters={name: value.words() for name, value in sources["parameter-store"].items()},
         secrets={name: _secret(value) for name, value in sources["secrets-manager"].items()},
-        exported=_exported(env),
+        exported=_exported(env, {*sources["parameter-store"], *sources["secrets-manager"]}),
         artifacts=_artifacts(top["artifacts"]) if "artifacts" in top else {},
         reports=_reports(top["reports"]) if "reports" in top else (),
         cache=_cache(top),
@@ -184,7 +184,7 @@ def _secret(value: Node) -> Secret:
     return Secret(name, key, stage, version)
 
 
-def _exported(env: Mapping[str, Node]) -> tuple[str, ...]:
+def _exported(env: Mapping[str, Node], secret: Collection[str]) -> tuple[str, ...]:
     if "exported-variables" not in env:
         return ()
     found: list[str] = []
@@ -196,6 +196,8 @@ def _exported(env: Mapping[str, Node]) -> tuple[str, ...]:
             raise item.refused("CodeBuild exports nothing that begins with AWS_")
         if name in found:
             raise item.refused(f"{name} is exported already")
+        if name in secret:
+            raise item.refused(f"{name} is a parameter or a secret: exported, everybody could read it")
         found.append(name)
     return tuple(found)
 

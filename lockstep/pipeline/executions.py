@@ -75,6 +75,11 @@ class Execution:
         """The stage in which it waits for approval; empty where it does not."""
         return next((one.name for one in self.stages if one.status == WAITING), "")
 
+    @property
+    def failed_in(self) -> str:
+        """The stage that failed; empty where none did."""
+        return next((one.name for one in self.stages if one.status == FAILED), "")
+
     def document(self) -> dict[str, Any]:
         """Return it as JSON has it."""
         found = asdict(self)

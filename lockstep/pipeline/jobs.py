@@ -101,8 +101,8 @@ class Job:
             with credentials.served(self._agent.keys) as doors:
                 environment = {**self._environment(folder), **doors}
                 source, scratch = folder / self._primary, folder / "scratch"
-                build = Build(spec, source, scratch, environment, self.say, self.around.clock, self._agent.vault())
-                outcome = build.run()
+                clock, vault, machine = self.around.clock, self._agent.vault(), self._machine(folder)
+                outcome = Build(spec, source, scratch, environment, self.say, clock, vault, machine).run()
             self._see_success(outcome)
             return Done(outcome.exported, self._upload(outcome))
 
@@ -130,13 +130,16 @@ class Job:
             self._project.role, self._project.arn, f"AWSCodeBuild-{self.id.rpartition(':')[2]}"
         )
 
+    def _machine(self, folder: Path) -> dict[str, str]:
+        """Return what the build finds on its machine, whatever its buildspec makes of that."""
+        found = self.around.machinery.environment(privileged=self._project.privileged)
+        return {**found, "HOME": str(folder / "home")}
+
     def _environment(self, folder: Path) -> dict[str, str]:
-        """Return the variables of the build, none of them the caller's: CodeBuild's, the project's, the action's."""
+        """Return the variables of the build, none of them the caller's: the project's, the action's, CodeBuild's."""
         text = substitute_in_json(self._work.variables, self.variables)
         of_action = action_variables.of_text(text, f"the action {self.action.name}")
         return {
-            **self.around.machinery.environment(privileged=self._project.privileged),
-            "HOME": str(folder / "home"),
             **{one.name: one.value for one in (*self._project.variables, *of_action)},
             **self._of_codebuild(folder),
         }

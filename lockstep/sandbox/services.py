@@ -58,6 +58,8 @@ class Services:
         """Return what a build needs of this machine: its tools, its network, its AWS, and its engine if privileged."""
         return {
             **process.outfit(self.environ, str(Path(sys.executable).parent)),
+            # Nobody is to find the credentials of this machine itself.
+            "AWS_EC2_METADATA_DISABLED": "true",
             "DOCKER_HOST": self.engine if privileged else _NO_ENGINE,
             PORT: str(urlsplit(self.reach.endpoint or "").port or ""),
         }

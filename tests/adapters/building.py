@@ -39,10 +39,8 @@ class Site:
         """Run a buildspec of version 0.2."""
         self.source.mkdir(exist_ok=True)
         spec = buildspec.parse(f"version: 0.2\n{text}", "b.yml")
-        variables = {"PATH": PATH, **(environment or {})}
-        return Build(
-            spec, self.source, self.root, variables, self.lines.append, FakeClock(), FakeVault(self.world)
-        ).run()
+        given, vault, machine = environment or {}, FakeVault(self.world), {"PATH": PATH, "LANG": "C.UTF-8"}
+        return Build(spec, self.source, self.root, given, self.lines.append, FakeClock(), vault, machine).run()
 
     def said(self) -> list[str]:
         """What the commands themselves said."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import stat
+import warnings
 import zipfile
 from pathlib import Path
 
@@ -16,7 +17,8 @@ from lockstep.pipeline import archives
 def packed(*files: tuple[str, str, int]) -> bytes:
     """A zip of files: each with its name, its text and its mode."""
     content = io.BytesIO()
-    with zipfile.ZipFile(content, "w") as archive:
+    with zipfile.ZipFile(content, "w") as archive, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of a name that is there twice
         for name, text, mode in files:
             entry = zipfile.ZipInfo(name)
             entry.external_attr = mode << 16
@@ -49,6 +51,11 @@ def test_what_is_unpacked(tmp_path: Path) -> None:
         [("link", "../..", LINK)],
         [("link", "/etc", LINK)],
         [("a", ".", LINK), ("a/../../evil", "x", FILE)],
+        # Each leads inside, as long as those after it are not there.
+        [("0", "a/b/c/../../../x", LINK), ("a", ".", LINK), ("b", ".", LINK), ("c", ".", LINK)],
+        [("a", "..", LINK), ("a/evil", "x", FILE)],
+        [("a", "b", LINK), ("b", "a", LINK)],
+        [("a", "x", FILE), ("a", "y", FILE)],
     ],
 )
 def test_what_would_lie_outside(tmp_path: Path, files: list[tuple[str, str, int]]) -> None:

@@ -175,22 +175,29 @@ def test_exported_variables(site: Site, shell: str) -> None:
 
 
 def test_what_goes_before(site: Site) -> None:
-    """A pipeline's variable goes before one of the buildspec, and neither is expanded."""
-    spec = "env: {variables: {A: $PATH, B: b}, exported-variables: [A, B]}\n"
+    """A pipeline's variable goes before one of the buildspec, that before the machine's, and none is expanded."""
+    spec = "env: {variables: {A: $PATH, B: b, LANG: C}, exported-variables: [A, B, LANG]}\n"
 
     ended = site.run(spec + phases(build=("true",)), {"B": "$(id)"})
 
-    assert ended.exported == {"A": "$PATH", "B": "$(id)"}
+    assert ended.exported == {"A": "$PATH", "B": "$(id)", "LANG": "C"}
+
+
+def test_a_path_that_leads_nowhere(site: Site) -> None:
+    """A PATH of the buildspec is not expanded, so no command is found any more, as in CodeBuild."""
+    ended = site.run('env: {variables: {PATH: "$PATH:/x"}}\n' + phases(build=("ls",)))
+
+    assert states(ended) == "INSTALL PRE_BUILD BUILD! POST_BUILD UPLOAD_ARTIFACTS"
 
 
 def test_parameters_and_secrets(site: Site) -> None:
     """Parameters and secrets are variables, and no line that is printed shows their values."""
     site.world.vault |= {"/shop/a": "open sesame", "shop/b:key": "two\nlines"}
-    env = "env: {parameter-store: {A: /shop/a}, secrets-manager: {B: 'shop/b:key'}, exported-variables: [A, B]}\n"
+    env = "env: {parameter-store: {A: /shop/a}, secrets-manager: {B: 'shop/b:key'}}\n"
 
-    ended = site.run(env + phases(build=('echo "$A"; echo "$B"; echo "<$A>"',)), {"TOKEN": "t"})
+    site.run(env + phases(build=('echo "$A"; echo "$B"; echo "<$A>"', 'printf %s "$A$B" > kept')), {"TOKEN": "t"})
 
-    assert ended.exported == {"A": "open sesame", "B": "two\nlines"}
+    assert (site.source / "kept").read_text() == "open sesametwo\nlines"
     assert site.said() == ["***", "***", "***", "<***>"]
 
 

@@ -247,3 +247,11 @@ def test_no_pipeline(terminal: Terminal) -> None:
 
     assert seen.code == 2
     assert "next: invoke pipeline.deploy" in seen.err
+
+
+def test_approved_and_rejected(deployed: Terminal) -> None:
+    """Who approves and rejects one stage at once has decided nothing, and nothing runs."""
+    seen = deployed.invoke("pipeline.run", "--approve", "Approve-prod", "--reject", "Approve-prod")
+
+    assert (seen.code, "it is approved and rejected at once" in seen.err) == (2, True)
+    assert deployed.workshop.calls == []

@@ -138,6 +138,12 @@ REFUSED = {
     "no exports": (ENV + "exported-variables: []", 4, "env.exported-variables", "at least one item"),
     "an export of AWS": (ENV + "exported-variables: [AWS_X]", 4, "env.exported-variables[0]", "AWS_"),
     "an export of no name": (ENV + "exported-variables: [$A]", 4, "env.exported-variables[0]", "letters, digits"),
+    "an export of a secret": (
+        ENV + "parameter-store: {A: /shop/a}\n  exported-variables: [A]",
+        5,
+        "env.exported-variables[0]",
+        "everybody could read it",
+    ),
     "an export twice": (ENV + "exported-variables: [A, A]", 4, "env.exported-variables[1]", "already"),
     "no phase": ("version: 0.2\nphases: {}", 2, "phases", "it has no phase"),
     "a misspelled phase": ("version: 0.2\nphases:\n  prebuild: {}", 3, "phases.prebuild", "no key 'prebuild'"),
