@@ -172,7 +172,7 @@ def demo(session: nox.Session) -> None:
     _invoke(session, "status")
     say("7/7  Do all of it by the pipeline: the same tasks, started by CodeBuild's steps, each as a role of its own.")
     _invoke(session, "pipeline.deploy", "--yes")
-    _invoke(session, "pipeline.run", "--approve", "Approve-prod")
+    _invoke(session, "pipeline.run", "--commit", "HEAD", "--approve", "Approve-prod")
     say("Done. To go on: source .venv/bin/activate, change a line of services/hello/app/app.py, and then")
     say("invoke deploy --env test")
     say("All tasks: invoke --list    Stop the sandbox: invoke sandbox.stop    Real accounts: docs/going-to-aws.md")

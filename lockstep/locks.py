@@ -47,11 +47,7 @@ class Locks:
 
         One whose file is damaged is held by nobody knows whom, until it is released.
         """
-        keys = self.store.keys(self._prefix(service))
-        if not keys or keys[-1].endswith(_RELEASED):
-            return None
-        lock = _read(self.store.get(keys[-1]) or b"", service, _number(keys[-1]))
-        return None if lock.until and self._is_over(lock) else lock
+        return self._held(service, self.store.keys(self._prefix(service))[-1:])
 
     def services(self) -> tuple[str, ...]:
         """Return every service that was ever locked, by name."""
@@ -62,7 +58,7 @@ class Locks:
         """Take the lock of a service; raises BusyError, naming its holder, where somebody else keeps it."""
         end, told = self.clock.seconds() + LONGEST_WAIT, False
         while True:
-            found = self.current(service) or self._write(service, holder)
+            found = self._attempt(service, holder)
             if found.is_new:
                 return found
             if not wait or self.clock.seconds() >= end:
@@ -92,10 +88,22 @@ class Locks:
         content = canonical.encode({"by": by, "at": self.clock.now()})
         self.store.put_once(f"{self._prefix(lock.service)}{lock.number:08d}{_RELEASED}", content)
 
-    def _write(self, service: str, holder: Holder) -> Lock:
-        """Write the next number; return ours, which is new, or the lock of whoever was faster."""
+    def _held(self, service: str, last: tuple[str, ...]) -> Lock | None:
+        """Return the lock of the last file in its row, None where that says that nobody holds one."""
+        if not last or last[0].endswith(_RELEASED):
+            return None
+        lock = _read(self.store.get(last[0]) or b"", service, _number(last[0]))
+        return None if lock.until and self._is_over(lock) else lock
+
+    def _attempt(self, service: str, holder: Holder) -> Lock:
+        """Take the next number, where nobody holds the one before; return ours, which is new, or that of who does.
+
+        The number follows from the very look that found nobody: whoever came in between has it already.
+        """
         for _ in range(_ATTEMPTS):
             last = self.store.keys(self._prefix(service))[-1:]
+            if held_by := self._held(service, last):
+                return held_by
             number = _number(last[0]) + 1 if last else 1
             until = (self._now() + LONGEST).isoformat(timespec="seconds")
             lock = Lock(service, number, holder, self.clock.now(), until, is_new=True)
@@ -104,8 +112,6 @@ class Locks:
             # A write whose answer was lost is repeated, and then refused for the sake of its own file.
             if self.store.put_once(key, content) or self.store.get(key) == content:
                 return lock
-            if faster := self.current(service):
-                return faster
         raise BusyError(f"taking the lock of {service} in {self.environment.name}", "others are faster", "try again")
 
     def _prefix(self, service: str) -> str:

@@ -27,6 +27,17 @@ from tests.e2e.recorder import Recorder
 
 ROOT = Path(__file__).parents[2]
 TOOLING, TEST, PROD = "111111111111", "222222222222", "333333333333"
+# Verifying this repository takes minutes, and CI does it beside: here the stage shows its tools and its role.
+VERIFY = """\
+version: 0.2
+phases:
+  install:
+    commands:
+      - python -m pip install --quiet --no-deps --require-hashes -r requirements/run.txt
+  build:
+    commands:
+      - nox --list
+"""
 REGION, RELEASER = "eu-west-1", "lockstep-sandbox-releaser"
 
 
@@ -155,6 +166,7 @@ def copy(to: Path, docker_host: str, recorder: Recorder) -> Place:
         if name and (ROOT / name).is_file():
             (to / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, to / name)
+    (to / "buildspecs" / "verify.yml").write_text(VERIFY)
     home = to.parent / "home"
     home.mkdir()
     tools = f"{Path(sys.executable).parent}:{os.environ['PATH']}"

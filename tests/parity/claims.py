@@ -18,9 +18,8 @@ from lockstep.pipeline import buildspec
 from lockstep.pipeline.buildspec import Buildspec
 from lockstep.pipeline.substitution import names as variables_in
 
-INSTALL = "python -m pip install --quiet --no-deps --require-hashes -r requirements/{}.txt"
-# The line that lets verify.yml run the judge, and the one assignment: a child cannot set its parent's variables.
-ONLY_IN = {"verify.yml": INSTALL.format("dev")}
+INSTALL = "python -m pip install --quiet --no-deps --require-hashes -r requirements/run.txt"
+# The one assignment: a child cannot set its parent's variables.
 EXPORT = 'export LOCKSTEP_RELEASE="$(invoke release --id)"'
 TASK = re.compile(r'invoke ([a-z][\w.]*)((?: --[a-z-]+(?: "\$LOCKSTEP_[A-Z]+")?)*)')
 JUDGE = re.compile(r"nox -s( \w+)+")
@@ -94,7 +93,7 @@ def commands(text: str) -> tuple[str, ...]:
 def disallowed(file: str, found: tuple[str, ...], flags: Mapping[str, set[str]]) -> list[str]:
     """Return the commands that are no task with flags of its own, nor a line that its file may hold beside tasks."""
     name = file.rpartition("/")[2]
-    beside = {ONLY_IN.get(name, INSTALL.format("run")), *([EXPORT] if name == "release.yml" else [])}
+    beside = {INSTALL, *([EXPORT] if name == "release.yml" else [])}
 
     def is_allowed(command: str) -> bool:
         if command in beside or (name == "verify.yml" and JUDGE.fullmatch(command)):

@@ -19,15 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-# Verifying this repository takes minutes and calls no AWS: here the stage only is there, with its role.
-VERIFY = """\
-version: 0.2
-phases:
-  build:
-    commands:
-      - invoke --list
-"""
-
 
 class Ground:
     """What both places share: the repository that they are cloned from, the tools, the port."""
@@ -42,8 +33,6 @@ class Ground:
         (folder / "origin" / "lockstep").mkdir(parents=True)
         self.origin = copy(folder / "origin" / "lockstep", docker_host, recorder)
         recorder.close()
-        (self.origin.folder / "buildspecs" / "verify.yml").write_text(VERIFY)
-        self.origin.commit()
 
     @contextmanager
     def place(self, name: str) -> Iterator[Place]:

@@ -265,3 +265,34 @@ def may_go_on(office: Office, lock: Lock) -> bool:
     except BusyError:
         return False
     return True
+
+
+@dataclass
+class Interleaved(FakeStore):
+    """A bucket in which, right after it was listed so often, somebody else takes the lock and keeps it."""
+
+    other: Locks | None = None
+    left: int = 0
+
+    def keys(self, prefix: str) -> tuple[str, ...]:
+        """List; then let the other come in between."""
+        found = super().keys(prefix)
+        self.left -= 1
+        if self.left == 0 and self.other is not None:
+            with suppress(BusyError):
+                self.other.take("hello", BERT, wait=False)
+        return found
+
+
+@pytest.mark.parametrize("after", [1, 2, 3])
+def test_somebody_comes_in_between(after: int) -> None:
+    """Between a look at a lock and its taking somebody else may take it: then that one holds it, and only that one."""
+    office = Office()
+    slow = replace(office.locks, store=Interleaved(office.world, office.locks, after))
+
+    with suppress(BusyError):
+        mine = slow.take("hello", ANNA, wait=False)
+        assert may_go_on(office, mine)
+
+    numbers = [key for key in office.world.files if not key.endswith(".released.json")]
+    assert len(numbers) == 1
