@@ -6,6 +6,7 @@ import re
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -87,14 +88,19 @@ def flat(value: Any, at: str) -> dict[str, str]:  # noqa: ANN401 - any JSON
     return {f"{at}/role": session[1], f"{at}/session": session[2]} if session else {at: str(value)}
 
 
-def of_calls(calls: Sequence[Call]) -> dict[str, str]:
-    """Return what is compared of calls: each with its place in the order."""
-    found: dict[str, str] = {}
-    for number, call in enumerate(calls):
-        at = f"{call.role}/{number:03d}"
-        found |= {f"{at}/operation": call.operation, f"{at}/account": call.account}
-        found |= flat(call.given, f"{at}/{call.operation}")
-    return found
+def of_calls(first: Sequence[Call], second: Sequence[Call]) -> tuple[Difference, ...]:
+    """Return every difference between two orders of calls: one that only one side made, and other values in one."""
+    names = [[(call.role, call.operation) for call in side] for side in (first, second)]
+    found: list[Difference] = []
+    for kind, begin, end, start, stop in SequenceMatcher(None, names[0], names[1], autojunk=False).get_opcodes():
+        if kind == "equal":
+            for one, other in zip(first[begin:end], second[start:stop], strict=True):
+                at = f"{one.role}/{one.operation}"
+                found += differences(*(flat({"account": call.account, **call.given}, at) for call in (one, other)))
+        else:
+            found += [Difference(f"{one.role}/call", one.operation, ABSENT) for one in first[begin:end]]
+            found += [Difference(f"{one.role}/call", ABSENT, one.operation) for one in second[start:stop]]
+    return tuple(found)
 
 
 def differences(first: Mapping[str, str], second: Mapping[str, str]) -> tuple[Difference, ...]:

@@ -44,23 +44,28 @@ def ground(docker_host: str, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 def by_hand(ground: Ground) -> Done:
     """What a developer and a releaser do: deploy to test, promote to prod, smoke-test as the pipeline's stages do."""
     with ground.place("hand") as place:
+        begin = sides.now()
         good(place.invoke("deploy", "--env", "test"))
         good(place.invoke("promote", "--to", "prod", "--profile", RELEASER))
         good(place.invoke("smoke", "--env", "test"))
         good(place.invoke("smoke", "--env", "prod", "--profile", RELEASER))
-        side = sides.side(place)
+        side = sides.side(place, begin)
         release = side.state["status"]["environments"][0]["services"][0]["release"]
+        begin = sides.now()
         good(place.invoke("deploy", "--env", "test", "--release", release))
-        return Done(side, sides.since(sides.calls(place), side.calls))
+        return Done(side, sides.calls(place, begin))
 
 
 @pytest.fixture(scope="session")
-def piped(ground: Ground, by_hand: Done) -> Iterator[Piped]:  # noqa: ARG001 - both have one address, so it has to be gone
+def piped(ground: Ground, by_hand: Done) -> Iterator[Piped]:
     """What the pipeline does, from the same commit: up to the approval, and with it to prod."""
+    assert by_hand.side.calls, "both sides have one address, so the other has to be done"
     with ground.place("pipeline") as place:
         good(place.invoke("pipeline.deploy", "--yes"))
+        begin = sides.now()
         waits = good(place.invoke("pipeline.run", "--json"), 3).document
         good(place.invoke("pipeline.run", "--approve", "Approve-prod"))
-        side = sides.side(place, waits["execution"])
+        side = sides.side(place, begin, waits["execution"])
+        begin = sides.now()
         repeating.run_again(place)
-        yield Piped(side, sides.since(sides.calls(place), side.calls), place)
+        yield Piped(side, sides.calls(place, begin), place)

@@ -9,7 +9,6 @@ import hashlib
 import json
 import re
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -19,8 +18,8 @@ from tests.parity.comparing import Call
 
 ACCOUNTS = {"test": TEST, "prod": PROD}
 BUCKET = f"lockstep-artifacts-{TOOLING}-{REGION}"
-# Of a trail: what one answer holds, and how long ago a sandbox may have begun, in seconds.
-_MOST, _LONGEST = 50, 3600
+# What one answer of a trail holds.
+_MOST = 50
 _LIST = re.compile(r"(\w+)\.member\.(\d+)(?:\.(\w+))?")
 
 
@@ -33,30 +32,34 @@ class Side:
     state: dict[str, Any]
 
 
-def events(place: Place) -> list[dict[str, Any]]:
-    """Return every event of the accounts' trails since the sandbox began, in order."""
-    begun, ended = int(time.time()) - _LONGEST, int(time.time()) + 1
-    found = [one for account in (TOOLING, *ACCOUNTS.values()) for one in _between(place, account, begun, ended)]
-    unique = {one["EventId"]: one for one in found}
+def now() -> int:
+    """Return a second of which nothing happened yet: a trail is asked by whole seconds."""
+    time.sleep(1 - time.time() % 1)
+    return int(time.time())
+
+
+def events(place: Place, begin: int) -> list[dict[str, Any]]:
+    """Return every event of the accounts' trails since a second, in order."""
+    end = int(time.time()) + 1
+    trails = [place.client("cloudtrail", account) for account in (TOOLING, *ACCOUNTS.values())]
+    unique = {one["EventId"]: one for trail in trails for one in _between(trail, begin, end)}
     return sorted(unique.values(), key=lambda one: one["EventTime"])
 
 
-def _between(place: Place, account: str, begin: int, end: int) -> list[dict[str, Any]]:
-    """Return an account's events between two seconds: the emulator's trail tells fifty at a time, and has no pages."""
+def _between(trail: Any, begin: int, end: int) -> list[dict[str, Any]]:  # noqa: ANN401 - boto3 makes its clients at run time
+    """Return a trail's events between two seconds: the emulator's tells fifty at a time, and has no pages."""
     window = {"StartTime": datetime.fromtimestamp(begin, UTC), "EndTime": datetime.fromtimestamp(end, UTC)}
-    found: list[dict[str, Any]] = place.client("cloudtrail", account).lookup_events(MaxResults=_MOST, **window)[
-        "Events"
-    ]
+    found: list[dict[str, Any]] = trail.lookup_events(MaxResults=_MOST, **window)["Events"]
     if len(found) < _MOST:
         return found[::-1]
     assert end - begin > 1, "more calls in one second than a trail tells"
     middle = (begin + end) // 2
-    return [*_between(place, account, begin, middle), *_between(place, account, middle, end)]
+    return [*_between(trail, begin, middle), *_between(trail, middle, end)]
 
 
-def calls(place: Place) -> tuple[Call, ...]:
-    """Return what was called as a deploy role, role by role."""
-    told = events(place)
+def calls(place: Place, begin: int) -> tuple[Call, ...]:
+    """Return what was called as a deploy role since a second, role by role."""
+    told = events(place, begin)
     return tuple(
         found
         for environment in ACCOUNTS
@@ -100,12 +103,12 @@ def _of_list(items: list[Any]) -> Any:  # noqa: ANN401 - as the query has it
     return {key: sorted(map(str, list(item.values())[1:])) for key, item in sorted(keyed.items())}
 
 
-def side(place: Place, execution: str = "") -> Side:
-    """Return what was done in a place and what is there; the pipeline's execution, where there is one, by one name."""
+def side(place: Place, begin: int, execution: str = "") -> Side:
+    """Return what was done in a place since a second and what is there; an execution of the pipeline by one name."""
     found = {**accounts(place), "bucket": _bucket(place), "status": place.invoke("status", "--json").document}
     if execution:
         found = json.loads(json.dumps(found).replace(execution, "<the execution>"))
-    return Side(calls(place), heard(place), found)
+    return Side(calls(place, begin), heard(place), found)
 
 
 def accounts(place: Place) -> dict[str, Any]:
@@ -114,7 +117,7 @@ def accounts(place: Place) -> dict[str, Any]:
 
 
 def _environment(place: Place, account: str) -> dict[str, Any]:
-    formation, functions = place.client("cloudformation", account), place.client("lambda", account)
+    formation, functions, iam = (place.client(name, account) for name in ("cloudformation", "lambda", "iam"))
     found: dict[str, Any] = {}
     for stack in formation.describe_stacks()["Stacks"]:
         name = stack["StackName"]
@@ -135,7 +138,7 @@ def _environment(place: Place, account: str) -> dict[str, Any]:
                 if one["ResourceType"] == "AWS::Lambda::Function"
             },
             "roles": {
-                one["LogicalResourceId"]: _role(place.client("iam", account), one["PhysicalResourceId"])
+                one["LogicalResourceId"]: _role(iam, one["PhysicalResourceId"])
                 for one in resources
                 if one["ResourceType"] == "AWS::IAM::Role"
             },
@@ -188,12 +191,3 @@ def heard(place: Place) -> dict[str, tuple[str, ...]]:
     """Return what SDKs reported as each deploy role: from another source than the trail."""
     place.recorder.name(place.caller)
     return {name: place.recorder.made_as(f"lockstep-deploy-{name}") for name in ACCOUNTS}
-
-
-def since(all_calls: Sequence[Call], before: Sequence[Call]) -> tuple[Call, ...]:
-    """Return the calls that each role made after those that there were before."""
-    found: list[Call] = []
-    for role in sorted({call.role for call in all_calls}, reverse=True):
-        seen = sum(call.role == role for call in before)
-        found += [call for call in all_calls if call.role == role][seen:]
-    return tuple(found)
