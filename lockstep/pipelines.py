@@ -86,15 +86,16 @@ def run(wiring: Wiring, asked: Asked) -> int:
     around = Around(machinery, wiring.clock, pipeline, _projects(machinery, pipeline), settings.names)
     _check(asked, pipeline)
     kept = Executions(wiring.root / ".lockstep" / "pipeline")
-    execution = kept.waiting(pipeline.name)
-    if execution is None:
-        execution = _begin(wiring, asked, pipeline)
-        kept.begin(execution, document)
-    else:
-        _see_that_it_is_meant(execution, asked, is_same=kept.definition(execution.id) == document)
-    wiring.console.say(f"Execution {execution.id} of {pipeline.name}, recorded in {kept.place(execution.id)}")
-    repository, say = wiring.repository(), wiring.console.say
-    ended = Runner(around, repository, kept, execution, asked.wish, say, lambda: str(uuid.uuid4())).run()
+    with kept.alone():
+        execution = kept.waiting(pipeline.name)
+        if execution is None:
+            execution = _begin(wiring, asked, pipeline)
+            kept.begin(execution, document)
+        else:
+            _see_that_it_is_meant(execution, asked, is_same=kept.definition(execution.id) == document)
+        wiring.console.say(f"Execution {execution.id} of {pipeline.name}, recorded in {kept.place(execution.id)}")
+        repository, say = wiring.repository(), wiring.console.say
+        ended = Runner(around, repository, kept, execution, asked.wish, say, lambda: str(uuid.uuid4())).run()
     wiring.console.result(_lines(ended), ended.document())
     if ended.status == executions.WAITING:
         return WAITING

@@ -92,6 +92,9 @@ class Build:
             uploaded, artifacts = self._upload()
             done.append(uploaded)
         exported = self._shell.values(self.spec.exported)
+        for name in self.spec.exported:
+            if name not in exported:
+                self._log(f"{self.spec.file}:{self.spec.exported_line}: the exported variable {name} is not set")
         return BuildOutcome(tuple(done), exported, artifacts)
 
     @cached_property
@@ -183,14 +186,14 @@ class Build:
                 for path in collecting.collect(self.source, report.files, self._log).values():
                     collecting.check_report(path, report)
             except ConfigError as error:
-                faults.append(f"report {report.name}: {error.answer}")
+                faults.append(f"report {report.name}: {error.answer} ({self.spec.file}:{report.files.line})")
         for name, files in self.spec.artifacts.items():
             target = self.scratch / "artifacts" / (f"secondary/{name}.zip" if name != PRIMARY else "primary.zip")
             try:
                 collecting.pack(collecting.collect(self.source, files, self._log), target)
                 artifacts[name] = target
             except ConfigError as error:
-                faults.append(error.answer)
+                faults.append(f"{error.answer} ({self.spec.file}:{files.line})")
         state, code = (FAILED, "CLIENT_ERROR") if faults else (SUCCEEDED, "")
         ended = PhaseOutcome("UPLOAD_ARTIFACTS", state, self.clock.seconds() - begun, code, "; ".join(faults))
         return self._ended(ended), artifacts

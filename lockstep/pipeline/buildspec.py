@@ -71,12 +71,13 @@ class Secret:
 
 @dataclass(frozen=True)
 class Files:
-    """Which files: what fits `patterns` and not `excluded` below the folder `base`."""
+    """Which files: what fits `patterns` and not `excluded` below the folder `base`; `line` is where they are named."""
 
     patterns: tuple[str, ...]
     base: str = "."
     excluded: tuple[str, ...] = ()
     discard_paths: bool = False
+    line: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True)
@@ -104,6 +105,7 @@ class Buildspec:
     cache: tuple[str, ...] = ()
     python: str = ""
     python_line: int = 0
+    exported_line: int = field(default=0, compare=False)
 
     def check_python(self, version: str) -> None:
         """Raise ConfigError where the file asks for another Python than this one, 3.11 for example."""
@@ -139,6 +141,7 @@ def parse(text: str, file: str) -> Buildspec:
         cache=_cache(top),
         python=python.text() if python else "",
         python_line=python.line if python else 0,
+        exported_line=env["exported-variables"].line if "exported-variables" in env else 0,
     )
 
 
@@ -268,6 +271,7 @@ def _files(place: Node, found: Mapping[str, Node]) -> Files:
         base=base,
         excluded=tuple(_glob(item) for item in excluded),
         discard_paths="discard-paths" in found and found["discard-paths"].is_on(),
+        line=found["files"].line,
     )
 
 

@@ -5,12 +5,15 @@ Each execution has a folder of its id: record.json, the pipeline's definition at
 
 from __future__ import annotations
 
+import fcntl
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from lockstep.errors import BusyError
 from lockstep.pipeline_ports import Revision
 
 IN_PROGRESS, SUCCEEDED, FAILED, WAITING, STOPPED = "InProgress", "Succeeded", "Failed", "Waiting", "Stopped"
@@ -105,6 +108,18 @@ class Executions:
     def place(self, execution: str) -> Path:
         """Return the folder of an execution."""
         return self.folder / execution
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep other runs of this working tree out, as a queue does; raises BusyError where one is under way."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with (self.folder / "lock").open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                answer = "another run of this working tree is under way"
+                raise BusyError("running the pipeline", answer, "wait until it ends") from None
+            yield
 
     def begin(self, execution: Execution, definition: Mapping[str, Any]) -> None:
         """Keep a new execution, and the pipeline as it is at its start."""

@@ -273,3 +273,11 @@ def test_a_hostile_folder(tmp_path: Path) -> None:
     assert ended.failed is None
     assert names(ended.artifacts[""]) == ["kept"]
     assert [path.name for path in tmp_path.iterdir()] == [site.root.name]
+
+
+def test_an_exported_variable_that_is_not_set(site: Site) -> None:
+    """An exported variable that nothing sets is told of, with file and line, and is not handed on."""
+    ended = site.run("env:\n  exported-variables: [A, B]\n" + phases(build=("A=1",)))
+
+    assert ended.exported == {"A": "1"}
+    assert any(line.endswith("b.yml:3: the exported variable B is not set") for line in site.lines)

@@ -52,13 +52,14 @@ def site(tmp_path: Path) -> Site:
 
 @pytest.mark.parametrize(("artifact", "expected"), COLLECTED.values(), ids=COLLECTED)
 def test_what_is_collected(site: Site, artifact: str, expected: list[str] | str) -> None:
-    """An artifact holds what its patterns name; where they name nothing, UPLOAD_ARTIFACTS fails, and the build."""
+    """An artifact holds what its patterns name; where they name nothing, the build fails, and says in which line."""
     ended = site.run(f"artifacts: {{{artifact}}}\n{RUN}")
 
     if isinstance(expected, str):
         assert states(ended) == "INSTALL PRE_BUILD BUILD POST_BUILD UPLOAD_ARTIFACTS!"
         assert ended.failed is not None
-        assert (ended.failed.code, ended.failed.message, ended.artifacts) == ("CLIENT_ERROR", expected, {})
+        assert (ended.failed.code, ended.failed.message) == ("CLIENT_ERROR", f"{expected} (b.yml:2)")
+        assert ended.artifacts == {}
     else:
         assert (ended.failed, names(ended.artifacts[""])) == (None, expected)
 
@@ -81,7 +82,7 @@ def test_two_files_of_one_name(site: Site) -> None:
     ended = site.run(f"artifacts: {{files: ['**/*.xml'], discard-paths: yes}}\n{RUN}")
 
     assert ended.failed is not None
-    assert ended.failed.message == "two files are called b.xml, and discard-paths is on"
+    assert ended.failed.message == "two files are called b.xml, and discard-paths is on (b.yml:2)"
 
 
 def test_a_link_to_elsewhere(site: Site) -> None:
@@ -97,9 +98,9 @@ def test_a_link_to_elsewhere(site: Site) -> None:
 
     assert names(inside.artifacts[""]) == [".hidden", "a", "sub/b.xml", "sub/deep/c.xml"]
     assert based.failed is not None
-    assert based.failed.message == "no matching base directory path found for folder"
+    assert based.failed.message == "no matching base directory path found for folder (b.yml:2)"
     assert ended.failed is not None
-    assert ended.failed.message == "file is a link that leads out of the source"
+    assert ended.failed.message == "file is a link that leads out of the source (b.yml:2)"
 
 
 def test_a_link_to_a_file_of_the_source(site: Site) -> None:
@@ -142,7 +143,7 @@ def test_reports(site: Site, kind: str, text: str, message: str) -> None:
 
     ended = site.run(f"reports: {{a: {{files: ['**/*'], base-directory: reports, file-format: {kind}}}}}\n{RUN}")
 
-    assert (ended.failed.message if ended.failed else "") == message
+    assert (ended.failed.message if ended.failed else "") == (message and f"{message} (b.yml:2)")
 
 
 def test_a_report_that_is_missing(site: Site) -> None:
@@ -150,5 +151,5 @@ def test_a_report_that_is_missing(site: Site) -> None:
     ended = site.run(f"reports: {{a: {{files: [none.xml]}}}}\nartifacts: {{files: [a]}}\n{RUN}")
 
     assert ended.failed is not None
-    assert ended.failed.message == f"report a: {NONE}"
+    assert ended.failed.message == f"report a: {NONE} (b.yml:2)"
     assert list(ended.artifacts) == [""]

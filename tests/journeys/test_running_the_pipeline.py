@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from lockstep.pipeline.executions import Executions
 from lockstep.testing import a_buildspec
 from tests.journeys.piped import COMMIT, record, stages
 
@@ -255,3 +256,14 @@ def test_approved_and_rejected(deployed: Terminal) -> None:
 
     assert (seen.code, "it is approved and rejected at once" in seen.err) == (2, True)
     assert deployed.workshop.calls == []
+
+
+def test_two_runs_at_once(deployed: Terminal) -> None:
+    """While one run is under way a second one of the same working tree ends with 8."""
+    kept = Executions(deployed.root / ".lockstep" / "pipeline")
+
+    with kept.alone():
+        seen = deployed.invoke("pipeline.run")
+
+    assert (seen.code, "another run of this working tree is under way" in seen.err) == (8, True)
+    assert deployed.invoke("pipeline.run").code == 3
