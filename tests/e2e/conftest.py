@@ -33,7 +33,7 @@ version: 0.2
 phases:
   install:
     commands:
-      - python -m pip install --quiet --no-deps --require-hashes -r requirements/run.txt
+      - pip install --quiet --no-deps --require-hashes -r requirements/run.txt
   build:
     commands:
       - nox --list

@@ -18,7 +18,7 @@ from lockstep.pipeline import buildspec
 from lockstep.pipeline.buildspec import Buildspec
 from lockstep.pipeline.substitution import names as variables_in
 
-INSTALL = "python -m pip install --quiet --no-deps --require-hashes -r requirements/run.txt"
+INSTALL = "pip install --quiet --no-deps --require-hashes -r requirements/run.txt"
 # The one assignment: a child cannot set its parent's variables.
 EXPORT = 'export LOCKSTEP_RELEASE="$(invoke release --id)"'
 TASK = re.compile(r'invoke ([a-z][\w.]*)((?: --[a-z-]+(?: "\$LOCKSTEP_[A-Z]+")?)*)')

@@ -17,7 +17,7 @@ FILES = sorted(path.name for path in (ROOT / "buildspecs").glob("*.yml"))
 # What is run by hand, or in place of another.
 BESIDE = {"branch.yml", "release-batch.yml"}
 VALUE = r'("\$LOCKSTEP_[A-Z]+")'
-INSTALL = r"python -m pip install --quiet --no-deps --require-hashes -r requirements/(run|dev)\.txt"
+INSTALL = r"pip install --quiet --no-deps --require-hashes -r requirements/(run|dev)\.txt"
 COMMANDS = re.compile(
     rf"{INSTALL}|nox -s( \w+)+|invoke [\w.]+( --[a-z-]+( {VALUE})?)*"
     r'|export LOCKSTEP_RELEASE="\$\(invoke release --id\)"'
