@@ -255,3 +255,13 @@ def test_an_altered_maker(name: str) -> None:
     document["made"][name] = "other"
 
     assert "it was altered" in refusal(canonical.encode(document), made.release_id)
+
+
+def test_a_smoke_file_by_another_name() -> None:
+    """A release whose smoke file is not kept by its hash is damaged: what it names would not be what it holds."""
+    made = a_release(a_build(smoke_sha256=SMOKE))
+    document = json.loads(stored(made))
+    document["manifest"]["services"]["hello"]["smoke"]["key"] = "smoke/other.json"
+    name = canonical.hash_of(document["manifest"])
+
+    assert "it is damaged" in refusal(canonical.encode(document), name)
