@@ -287,8 +287,10 @@ def status(c: Context, drift: bool = False, profile: str | None = None, json: bo
     _end(looking.status(_open(c, json, profile), drift=drift))
 
 
-@task(help={"env": ENV, "last": "how many deployments, the last ones", "profile": PROFILE, "json": JSON})
-def history(c: Context, env: str | None = None, last: int = 20, profile: str | None = None, json: bool = False) -> None:
+@task(help={"env": ENV, "last": "how many deployments, the last ones; default: 20", "profile": PROFILE, "json": JSON})
+def history(
+    c: Context, env: str | None = None, last: str = "20", profile: str | None = None, json: bool = False
+) -> None:
     """Show what was deployed to an environment, when.
 
     Example: invoke history --env prod
@@ -386,13 +388,13 @@ def destroy(
 
 @task(
     help={
-        "keep": "how many of each environment's last deployments to keep the releases of",
-        "days": "keep what is younger than so many days",
+        "keep": "how many of each environment's last deployments to keep the releases of; default: 20",
+        "days": "keep what is younger than so many days; default: 30",
         "yes": "remove it; without this it is only shown",
         "json": JSON,
     }
 )
-def prune(c: Context, keep: int = 20, days: int = 30, yes: bool = False, json: bool = False) -> None:
+def prune(c: Context, keep: str = "20", days: str = "30", yes: bool = False, json: bool = False) -> None:
     """Remove images and releases that nothing needs.
 
     Example: invoke prune

@@ -59,6 +59,8 @@ def decide(
         return reasons
     name = short(release.release_id)
     cure = f"invoke deploy --env {earlier.name} --release {name}, or mend" if earlier else "mend"
+    if reasons == unclean(release) and earlier:
+        cure = f"commit, then invoke deploy --env {earlier.name}, then promote; or mend"
     forced = "; --force passes it, and is recorded" if environment.allow_force else ""
     answer = "; ".join(reasons)
     raise GateError(f"bringing release {name} to {environment.name}", answer, f"{cure} what is named{forced}")

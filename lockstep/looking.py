@@ -24,7 +24,7 @@ from lockstep.model import (
     smoke_exit_code,
 )
 from lockstep.ports import Releases, Target, Wiring
-from lockstep.usecase import environment_of, say_which, target_of, use_case
+from lockstep.usecase import environment_of, number, say_which, target_of, use_case
 
 
 @use_case
@@ -40,12 +40,13 @@ def status(wiring: Wiring, *, drift: bool = False) -> int:
 
 
 @use_case
-def recorded(wiring: Wiring, named: str | None, last: int) -> int:
+def recorded(wiring: Wiring, named: str | None, last: str) -> int:
     """Show the last deployments of an environment, by its records."""
     say_which(wiring)
+    count = number(last, "--last", 1, deployments.LAST)
     environment = environment_of(wiring.settings(), named)
     store = wiring.reader(environment.name).store
-    found = deployments.read(store, wiring.settings().names, environment.account)[-last:]
+    found = deployments.read(store, wiring.settings().names, environment.account)[-count:]
     document = status_report.history_document(found, environment.name, target_of(wiring))
     nothing = (f"Nothing was deployed to {environment.name} yet.",)
     wiring.console.result(status_report.history_lines(found) if found else nothing, document)

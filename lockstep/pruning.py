@@ -14,21 +14,24 @@ from datetime import datetime, timedelta
 
 from lockstep import account_report, deployments, making, prune, release, report
 from lockstep.account_ports import Administrator
-from lockstep.errors import ConfigError, GateError, LockstepError
+from lockstep.errors import GateError, LockstepError
 from lockstep.model import AccountId, Environment, Release, ReleaseId
 from lockstep.names import RELEASE_TAG, RELEASES_PREFIX, Names, release_key
 from lockstep.ports import Say, Wiring
 from lockstep.prune import DAYS, KEEP, PREFIXES, Pruning, Stock, Terms, Use
-from lockstep.usecase import say_which, target_of, use_case
+from lockstep.usecase import number, say_which, target_of, use_case
 
 _LONGEST, _AT_ONCE = 36500, 8
 
 
 @use_case
-def clear_out(wiring: Wiring, *, keep: int = KEEP, days: int = DAYS, yes: bool = False) -> int:
+def clear_out(wiring: Wiring, *, keep: str | int = KEEP, days: str | int = DAYS, yes: bool = False) -> int:
     """Show what nothing needs any more, and remove it where that is said."""
     say_which(wiring)
-    since = _since(wiring.clock.now(), keep, days)
+    # With none kept nothing could be rolled back; of more than LAST there are no records that are read.
+    keep = number(keep, "--keep", 1, deployments.LAST)
+    days = number(days, "--days", 0, _LONGEST)
+    since = (datetime.fromisoformat(wiring.clock.now()) - timedelta(days=days)).isoformat(timespec="seconds")
     settings = wiring.settings()
     accounts = (settings.names.tooling, *(one.account for one in settings.environments))
     opened = {account: wiring.admin(account) for account in dict.fromkeys(accounts)}
@@ -42,17 +45,6 @@ def clear_out(wiring: Wiring, *, keep: int = KEEP, days: int = DAYS, yes: bool =
         account_report.pruning_document(removed, target_of(wiring), keep, days, dry_run=not yes),
     )
     return 0
-
-
-def _since(now: str, keep: int, days: int) -> str:
-    """Return the moment so many days ago; raises ConfigError for a number that makes no sense."""
-    tried = "choosing what to prune"
-    if not 1 <= keep <= deployments.LAST:
-        # With none nothing could be rolled back; of more there are no records that are read.
-        raise ConfigError(tried, f"--keep is {keep}", f"give a number from 1 to {deployments.LAST}")
-    if not 0 <= days <= _LONGEST:
-        raise ConfigError(tried, f"--days is {days}", f"give a number from 0 to {_LONGEST}")
-    return (datetime.fromisoformat(now) - timedelta(days=days)).isoformat(timespec="seconds")
 
 
 @dataclass(frozen=True)

@@ -96,7 +96,9 @@ def outcome_lines(outcome: Outcome) -> Lines:
 
 def outcomes_lines(outcomes: Sequence[Outcome]) -> Lines:
     """Say what came of a deployment, and then of going back from it, where that was done."""
-    lines = [line for outcome in outcomes for line in outcome_lines(outcome)]
+    *gone_back_from, last = (outcome_lines(outcome) for outcome in outcomes)
+    # Of what was gone back from not how it ended, which is so no more.
+    lines = [line for told in gone_back_from for line in told[:-1]] + [*last]
     if len(outcomes) > 1:
         lines.append(f"{outcomes[0].plan.environment.name} went back from release {short(outcomes[0].plan.release)}.")
     return tuple(lines)

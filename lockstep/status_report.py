@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from lockstep import history
+from lockstep.errors import IdentityError
 from lockstep.history import Deployments
 from lockstep.model import Deployment, Digest, EnvironmentStatus, ReleaseId, RunningService
 from lockstep.report import Lines, on_one_line, short, table
@@ -66,7 +67,8 @@ def history_document(deployments: Deployments, environment: str, target: str) ->
 def _rows(one: EnvironmentStatus) -> Iterator[Lines]:
     name = one.environment.name
     if one.error and not one.services:
-        yield (name, "-", "not allowed", "-", "-", "-", "-", "-")
+        why = "not allowed" if isinstance(one.error, IdentityError) else "no answer"
+        yield (name, "-", why, "-", "-", "-", "-", "-")
     for now in one.services:
         release = _runs(one, now)
         images = ", ".join(f"{function} {short(digest) if digest else 'gone'}" for function, digest in now.images)

@@ -55,3 +55,11 @@ def select_services(wiring: Wiring, services: Collection[str]) -> tuple[Service,
     """Say which AWS is meant and return the services that a task was given, all where it was given none."""
     say_which(wiring)
     return catalog.select(wiring.services(), services)
+
+
+def number(given: str | int, flag: str, least: int, most: int) -> int:
+    """Return the number that a flag was given; raises ConfigError for none, or one out of bounds."""
+    text = str(given)
+    if not text.isascii() or not text.isdigit() or not least <= int(text[:9]) <= most:
+        raise ConfigError(f"reading {flag}", f"it is '{text[:60]}'", f"give a number from {least} to {most}")
+    return int(text)

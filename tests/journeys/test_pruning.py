@@ -205,13 +205,15 @@ def test_without_an_administrator(grown: Terminal, account: AccountId) -> None:
     assert grown.accounts() == before
 
 
-@pytest.mark.parametrize("flags", [("--keep", "0"), ("--keep", "501"), ("--days", "-1"), ("--days", "36501")])
+@pytest.mark.parametrize(
+    "flags", [("--keep", "0"), ("--keep", "501"), ("--days", "-1"), ("--days", "36501"), ("--keep", "ten")]
+)
 def test_numbers_that_make_no_sense(grown: Terminal, flags: tuple[str, str]) -> None:
     """To keep no deployment, or more than are read, or things from the future, is refused with exit code 2."""
     seen = grown.invoke("prune", "=".join(flags), "--yes")
 
     assert seen.code == ConfigError.exit_code
-    assert seen.err.startswith(f"error: choosing what to prune\n  answer: {flags[0]} is {flags[1]}\n")
+    assert seen.err.startswith(f"error: reading {flags[0]}\n  answer: it is '{flags[1]}'\n")
     assert grown.changes() == []
 
 

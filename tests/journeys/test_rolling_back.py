@@ -285,3 +285,11 @@ def test_without_smoke_tests(terminal: Terminal) -> None:
     seen = terminal.invoke(*BACK)
 
     assert (seen.code, terminal.world.running[FUNCTION]) == (0, first), seen.err
+
+
+@pytest.mark.parametrize("last", ["x", "0", "-1", "501", "1" * 60])
+def test_the_last_of_history_misspelled(terminal: Terminal, last: str) -> None:
+    """What is no number of records ends with 2 and says what would be one."""
+    seen = terminal.invoke("history", "--env", "test", f"--last={last}")
+
+    assert (seen.code, "give a number from 1 to 500" in seen.err) == (2, True)
