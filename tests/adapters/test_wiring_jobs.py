@@ -85,7 +85,8 @@ def test_what_a_build_gets_of_the_machine(outside: Outside) -> None:
 
     plain, privileged = machinery.environment(privileged=False), machinery.environment(privileged=True)
 
-    assert set(plain) == {"PATH", "LANG", "TERM", "PIP_INDEX_URL", "DOCKER_HOST", "LOCKSTEP_SANDBOX_PORT"}
+    own = {"PATH", "LANG", "TERM", "PIP_INDEX_URL"}
+    assert set(plain) == own | {"AWS_EC2_METADATA_DISABLED", "DOCKER_HOST", "LOCKSTEP_SANDBOX_PORT"}
     assert plain["LOCKSTEP_SANDBOX_PORT"] == str(outside.aws.port)
     assert privileged["DOCKER_HOST"] == "unix:///nowhere.sock"
     assert plain["DOCKER_HOST"] != privileged["DOCKER_HOST"]
