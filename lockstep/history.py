@@ -160,14 +160,14 @@ def images(deployments: Deployments, release: ReleaseId, service: str) -> dict[s
 
 def is_proven(deployments: Deployments, release: ReleaseId, service: str) -> bool:
     """Did a service, when it last was given a release or tested with it, pass that release's smoke tests?"""
-    found = [one for record, one in _of(deployments, service) if record.release == release and one.runs]
-    return bool(found) and found[-1].is_proven
+    last = _last(deployments, release, service)
+    return last is not None and last.is_proven
 
 
 def is_disproven(deployments: Deployments, release: ReleaseId, service: str) -> bool:
     """Did a service, when it last was given a release or tested with it, fail one of that release's smoke tests?"""
-    found = [one for record, one in _of(deployments, service) if record.release == release and one.runs]
-    return bool(found) and bool(found[-1].smoke) and not found[-1].is_proven
+    last = _last(deployments, release, service)
+    return last is not None and bool(last.smoke) and not last.is_proven
 
 
 def was_deployed(deployments: Deployments, release: ReleaseId, service: str) -> bool:
@@ -208,6 +208,12 @@ def behind(earlier: Deployments, release: ReleaseId, service: str) -> int | None
     """Return how many releases an earlier environment is ahead of one; None for one that it does not know."""
     releases = line(earlier, service)
     return len(releases) - 1 - releases.index(release) if release in releases else None
+
+
+def _last(deployments: Deployments, release: ReleaseId, service: str) -> DeployedService | None:
+    """Return what was last done to a service that ended with it running a release; None where nothing was."""
+    found = [one for record, one in _of(deployments, service) if record.release == release and one.runs]
+    return found[-1] if found else None
 
 
 def _of(deployments: Deployments, service: str) -> Iterable[tuple[Deployment, DeployedService]]:
