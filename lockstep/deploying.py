@@ -145,7 +145,7 @@ def unlock(wiring: Wiring, named: str | None, services: Collection[str] = (), *,
     environment = environment_of(wiring.settings(), named)
     releases, target = wiring.deployer(environment.name)
     there = _locks(wiring, environment, target)
-    found = [lock for service in services or there.services() if (lock := there.current(service))]
+    found = there.all_current(services)
     for lock in found:
         wiring.console.say(f"{lock.service}: held by {locks.words(lock)}")
     released = bool(found) and _is_agreed(wiring, yes=yes)
@@ -176,8 +176,7 @@ def _opened(wiring: Wiring, environment: Environment, wish: Wish) -> tuple[Relea
         return releases, target
     end, told = wiring.clock.seconds() + locks.LONGEST_WAIT, False
     while wiring.clock.seconds() < end:
-        there = _locks(wiring, environment, target)
-        busy = [lock for service in wish.services or there.services() if (lock := there.current(service))]
+        busy = _locks(wiring, environment, target).all_current(wish.services)
         if not busy:
             break
         if not told:

@@ -9,7 +9,7 @@ token: its holder may go on only as long as all that is true.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
@@ -49,8 +49,11 @@ class Locks:
         """
         return self._held(service, self.store.keys(self._prefix(service))[-1:])
 
-    def services(self) -> tuple[str, ...]:
-        """Return every service that was ever locked, by name."""
+    def all_current(self, services: Collection[str] = ()) -> list[Lock]:
+        """Return the locks that somebody holds on some services, by default on any that was ever locked."""
+        return [lock for service in services or self._services() if (lock := self.current(service))]
+
+    def _services(self) -> tuple[str, ...]:
         prefix = self._prefix("")[:-1]
         return tuple(sorted({key.removeprefix(prefix).partition("/")[0] for key in self.store.keys(prefix)}))
 
