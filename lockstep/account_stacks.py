@@ -79,8 +79,9 @@ def pipeline(settings: Settings) -> AccountStack:
         raise ConfigError(tried, f"{settings.path} has no [pipeline]", f"add it; {EXAMPLE} explains every key")
     if settings.path.is_absolute():
         raise ConfigError(tried, f"{settings.path} is not in its source", "have the settings in the repository")
-    push = Push(wanted.paths, wanted.ignored_paths) if wanted.connection else None
+    push = Push(wanted.paths, wanted.ignored_paths, wanted.branches) if wanted.connection else None
     jobs = ["verify", "build", *(f"deploy-{environment.name}" for environment in settings.environments)]
+    jobs += ["pipeline-update"] if wanted.update else []
     return AccountStack(
         account=names.tooling,
         where="tooling",
@@ -90,8 +91,10 @@ def pipeline(settings: Settings) -> AccountStack:
             "Project": names.project,
             "Settings": settings.path.as_posix(),
             "ArtifactBucket": names.bucket,
-            "PipelineFiles": names.pipeline_prefix,
+            "SourceFiles": _list(_sources(settings)),
             "Projects": _list(names.job(job) for job in jobs),
+            "JobRoles": _list([names.build_role, *(names.deployer_role(e.name) for e in settings.environments)]),
+            "UpdatesItself": str(wanted.update).lower(),
             "Repository": wanted.repository,
             "Branch": wanted.branch,
             "ConnectionArn": wanted.connection or "",
@@ -99,7 +102,7 @@ def pipeline(settings: Settings) -> AccountStack:
         tags=settings.tooling.tags,
         needs_key=True,
         protected=_is_protected(settings),
-        pipeline=Pipeline(settings.environments, names.partition, push, wanted.notify),
+        pipeline=Pipeline(settings.environments, names.partition, push, wanted.notify, updates=wanted.update),
     )
 
 
@@ -166,6 +169,17 @@ def _with_granted(template: templates.Template, step: AccountStack) -> templates
     return template
 
 
+def _sources(settings: Settings, environment: Environment | None = None) -> tuple[str, ...]:
+    """Return the ARNs of the pipelines' sources: of those that deploy to an environment, or of all.
+
+    Feature branches are deployed to the first environment alone.
+    """
+    names, wanted = settings.names, settings.pipeline
+    is_first = environment is None or environment == settings.environments[0]
+    branches = (names.branches_pipeline,) if wanted and wanted.branches and is_first else ()
+    return tuple(names.source_files(pipeline) for pipeline in (names.pipeline_stack, *branches))
+
+
 def _list(items: Iterable[str]) -> str:
     """Return a CommaDelimitedList parameter's value."""
     return ",".join(items)
@@ -207,7 +221,7 @@ def _roles(settings: Settings, names: Names, environments: tuple[Environment, ..
         parameters={
             "Project": names.project,
             "ArtifactBucket": names.bucket,
-            "PipelineFiles": names.pipeline_prefix,
+            "SourceFiles": _list(_sources(settings)),
             "Developers": _list(settings.tooling.developers),
             "SigningKey": settings.tooling.signing_key or "",
             "Organization": settings.organization,
@@ -230,7 +244,7 @@ def _deployer(settings: Settings, names: Names, environment: Environment) -> Acc
             "Environment": environment.name,
             "EnvironmentAccount": environment.account,
             "ArtifactBucket": names.bucket,
-            "PipelineFiles": names.pipeline_prefix,
+            "SourceFiles": _list(_sources(settings, environment)),
             "EarlierStatusRoles": _list(
                 names.status_role(e.name, e.account) for e in settings.earlier(environment.name)
             ),

@@ -60,7 +60,7 @@ class Callers:
         names, target = self.settings.names, self.settings.environment(environment)
         role = names.deployer_role(target.name)
         session, caller = self.base
-        if f":assumed-role/{role.rsplit('/', 1)[-1]}/" in caller:
+        if _is_of(role, caller):
             return session, caller
         cure = f"see that {environment}.deployers in {self.settings.path} names you, then invoke bootstrap"
         deployer = session.assume(role, caller, cure)
@@ -90,22 +90,34 @@ class Callers:
         return opened, opened.prove(account, f"opening {environment}")
 
     def administrator(self, account: AccountId) -> Caller:
-        """Become an account's administrator: by its profile, by its role, or by the role from the profile."""
+        """Become an account's administrator: by its profile, by its role, or by the role from the profile.
+
+        The job in which the pipeline updates itself becomes nobody: its own role may do just that.
+        """
         tables: dict[str, Tooling | EnvironmentSettings] = {"tooling": self.settings.tooling}
         tables |= {target.name: target for target in self.settings.targets}
         where, table = next(one for one in tables.items() if one[1].account == account)
+        profile = self._own(table.admin_profile)
+        who = f"profile {profile}" if profile else "the machine's own credentials"
+        purpose = f"opening {where} with {who}"
+        if self.is_job:
+            session = open_session(self.reach, None, purpose)
+            if _is_of(self.settings.names.updater_role, session.caller(purpose)[1]):
+                return session, session.prove(account, purpose)
         if table.admin_profile is None and table.admin_role is None:
             raise IdentityError(
                 f"opening account {account} as its administrator",
                 f"{self.settings.path} names no admin_profile and no admin_role for {where}",
                 f"set one of them for {where}",
             )
-        profile = self._own(table.admin_profile)
-        who = f"profile {profile}" if profile else "the machine's own credentials"
-        purpose = f"opening {where} with {who}"
         session = open_session(self.reach, profile, purpose)
         if table.admin_role is not None:
             _, caller = session.caller(purpose)
             session = session.assume(table.admin_role, caller, f"let it take {table.admin_role}, or correct admin_role")
             purpose = f"opening {where} as {table.admin_role}"
         return session, session.prove(account, purpose)
+
+
+def _is_of(role: str, caller: str) -> bool:
+    """Is a caller a session of a role?"""
+    return f":assumed-role/{role.rpartition('/')[2]}/" in caller

@@ -77,8 +77,13 @@ class Names:
 
     @property
     def pipeline_stack(self) -> StackName:
-        """The stack of the pipeline, its projects and its role; the pipeline is called the same."""
+        """The stack of the pipelines, their projects and roles; the one that releases is called the same."""
         return StackName(f"{self.project}-pipeline")
+
+    @property
+    def branches_pipeline(self) -> str:
+        """The pipeline that deploys feature branches."""
+        return f"{self.project}-branches"
 
     def service_stack(self, environment: str, service: str, branch: str = "") -> StackName:
         """The stack of a service in an environment, or the ephemeral one of a feature branch beside it.
@@ -127,6 +132,11 @@ class Names:
         """ARN of what builds run as. It can assume nothing."""
         return self._role_arn(self.tooling, f"{self.project}-build")
 
+    @property
+    def updater_role(self) -> str:
+        """ARN of what the pipeline updates itself as."""
+        return self._role_arn(self.tooling, f"{self.project}-pipeline-update")
+
     def deployer_role(self, environment: str) -> str:
         """ARN of the tooling role that alone may assume an environment's deploy role."""
         return self._role_arn(self.tooling, f"{self.project}-deployer-{environment}")
@@ -152,7 +162,7 @@ class Names:
         return f"arn:{self.partition}:lambda:{self.region}:{account}:function:{self.project}-{environment}-*"
 
     def job(self, name: str) -> str:
-        """ARN of one of the pipeline's CodeBuild projects: verify, build, or deploy- with an environment."""
+        """ARN of one of the pipeline's projects: verify, build, pipeline-update, or deploy- with an environment."""
         return f"arn:{self.partition}:codebuild:{self.region}:{self.tooling}:project/{self.project}-{name}"
 
     # storage
@@ -166,13 +176,12 @@ class Names:
         """The artifact bucket. The account and region in its name make it unique."""
         return f"{self.project}-artifacts-{self.tooling}-{self.region}"
 
-    @property
-    def pipeline_prefix(self) -> str:
-        """Where in the artifact bucket the pipeline keeps its files: CodePipeline cuts its name to twenty letters.
+    def source_files(self, pipeline: str) -> str:
+        """ARN of what a pipeline keeps of its source in the artifact bucket: CodePipeline cuts names to twenty letters.
 
         https://docs.aws.amazon.com/codepipeline/latest/userguide/welcome-introducing-artifacts.html
         """
-        return self.pipeline_stack[:20]
+        return f"arn:{self.partition}:s3:::{self.bucket}/{pipeline[:20]}/Source/*"
 
     def repository(self, service: str, function: str) -> str:
         """The ECR repository of one image function."""

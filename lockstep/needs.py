@@ -66,9 +66,10 @@ _PART_OF = {
     "AWS::SNS::Subscription": ("TopicArn", "AWS::SNS::Topic"),
 }
 # What a role is passed to, by the prefix of the actions of the type's own service.
-_PASSED_TO = {name: name for name in ("apigateway", "events", "firehose", "lambda", "pipes", "scheduler", "states")} | {
-    "ecs": "ecs-tasks"
-}
+_PASSED_TO = {
+    name: name
+    for name in ("apigateway", "codepipeline", "events", "firehose", "lambda", "pipes", "scheduler", "states")
+} | {"ecs": "ecs-tasks"}
 # Below which collection of API Gateway a resource type lies, by its second part and the start of its third.
 _COLLECTIONS = (
     (r"AWS::ApiGateway::UsagePlan\w*", "usageplans"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import uuid
 from collections.abc import Collection, Mapping
@@ -13,6 +14,7 @@ from lockstep.account_ports import Administrator
 from lockstep.account_stacks import KEY_ARN, AccountStack
 from lockstep.agreeing import Job
 from lockstep.errors import BusyError, ConfigError, DeployError, did_you_mean
+from lockstep.names import Names
 from lockstep.pipeline import definition, executions, projects
 from lockstep.pipeline.definition import Pipeline
 from lockstep.pipeline.executions import Execution, Executions
@@ -80,27 +82,62 @@ class Asked:
 def run(wiring: Wiring, asked: Asked) -> int:
     """Execute the pipeline that is deployed in the sandbox, or go on with an execution that waits for approval."""
     say_which(wiring)
-    settings, machinery = wiring.settings(), wiring.machinery()
-    document = _as_json(machinery.pipeline(settings.names.pipeline_stack))
-    pipeline = definition.read(document)
-    around = Around(machinery, wiring.clock, pipeline, _projects(machinery, pipeline), settings.names)
-    _check(asked, pipeline)
     kept = Executions(wiring.root / ".lockstep" / "pipeline")
     with kept.alone():
-        execution = kept.waiting(pipeline.name)
-        if execution is None:
-            execution = _begin(wiring, asked, pipeline)
-            kept.begin(execution, document)
-        else:
-            _see_that_it_is_meant(execution, asked, is_same=kept.definition(execution.id) == document)
-        wiring.console.say(f"Execution {execution.id} of {pipeline.name}, recorded in {kept.place(execution.id)}")
-        repository, say = wiring.repository(), wiring.console.say
-        ended = Runner(around, repository, kept, execution, asked.wish, say, lambda: str(uuid.uuid4())).run()
+        ended = _run(wiring, asked, kept)
+        if ended.status == executions.CANCELLED:
+            # RestartExecutionOnUpdate
+            ended = _run(wiring, replace(asked, commit=ended.revision.commit), kept)
+        if ended.status == executions.CANCELLED:
+            answer = "it was changed again by the very commit that changed it before"
+            raise DeployError(f"running {ended.pipeline}", answer, "see what of it is new each time it is deployed")
     wiring.console.result(_lines(ended), ended.document())
     if ended.status == executions.WAITING:
         return WAITING
     was_rejected = bool(asked.reject) and ended.failed_in == asked.reject
     return DeployError.exit_code if ended.status == executions.FAILED and not was_rejected else 0
+
+
+def _run(wiring: Wiring, asked: Asked, kept: Executions) -> Execution:
+    """Begin an execution of the pipeline as it is deployed now, or go on with one, and return it as it ended."""
+    names, machinery = wiring.settings().names, wiring.machinery()
+    document = _document(machinery, names, asked.branch)
+    pipeline = definition.read(document)
+    around = Around(machinery, wiring.clock, pipeline, _projects(machinery, pipeline), names)
+    _check(asked, pipeline)
+    execution = kept.waiting(pipeline.name)
+    if execution is None:
+        execution = _begin(wiring, asked, pipeline)
+        kept.begin(execution, document)
+    else:
+        _see_that_it_is_meant(execution, asked, is_same=kept.definition(execution.id) == document)
+    wiring.console.say(f"Execution {execution.id} of {pipeline.name}, recorded in {kept.place(execution.id)}")
+
+    def is_current() -> bool:
+        return bool(_as_json(machinery.pipeline(pipeline.name)) == document)
+
+    ids = (str(uuid.uuid4()) for _ in itertools.count())
+    say = wiring.console.say
+    return Runner(around, wiring.repository(), kept, execution, asked.wish, say, ids.__next__, is_current).run()
+
+
+def _document(machinery: Machinery, names: Names, branch: str | None) -> Any:  # noqa: ANN401 - any JSON
+    """Return the pipeline that a push to a branch starts, as a file of it reads; raises ConfigError for none."""
+    document = _as_json(machinery.pipeline(names.pipeline_stack))
+    released = definition.read(document).source.branch
+    if branch in {None, released}:
+        return document
+    tried = f"running the pipeline for the branch {branch!r}"
+    cure = "add it to branches in [pipeline], then invoke pipeline.deploy"
+    try:
+        document = _as_json(machinery.pipeline(names.branches_pipeline))
+    except ConfigError as error:
+        raise ConfigError(tried, f"a pipeline is deployed for {released} alone", cure) from error
+    triggers = definition.read(document).triggers
+    if not any(one.fits(str(branch)) for one in triggers):
+        known = ", ".join((released, *(pattern for one in triggers for pattern in one.includes)))
+        raise ConfigError(tried, f"pipelines are deployed for {known}", cure)
+    return document
 
 
 def _projects(machinery: Machinery, pipeline: Pipeline) -> dict[str, projects.Project]:

@@ -83,6 +83,7 @@ _Connection = Annotated[
         "the ARN of one connection",
     ),
 ]
+_Pattern = Annotated[str, _form(r"[\w./*-]{1,255}", "a pattern of branches: letters, digits, _ . / - and *")]
 _Path = Annotated[str, _form(r"\S{1,255}", "a pattern of paths, with no space")]
 _Mail = Annotated[str, _form(r"[^@,\s]+@[^@,\s]+", "a mail address")]
 _Parameter = Annotated[str, _form("[A-Za-z0-9]{1,255}", "a template parameter: letters and digits only")]
@@ -149,12 +150,14 @@ class Source(StrEnum):
 
 
 class PipelineSettings(_Table):
-    """The pipeline: what it takes its source from, which pushes start it, who is told."""
+    """The pipeline: what it takes its source from, which pushes start it, whether it updates itself, who is told."""
 
     source: Source
     repository: _Repository
     branch: _Branch
     connection: _Connection | None = None
+    branches: tuple[_Pattern, ...] = Field(default=(), max_length=8)
+    update: StrictBool = False
     paths: tuple[_Path, ...] = Field(default=(), max_length=8)
     ignored_paths: tuple[_Path, ...] = Field(default=(), max_length=8)
     notify: tuple[_Mail, ...] = ()
@@ -381,6 +384,9 @@ def _rules(file: _File) -> Iterator[_Problem]:
         yield _Problem(("tooling", "signing_key"), answer)
     if file.pipeline is not None:
         yield from _pipeline_rules(file.pipeline, here)
+        if file.pipeline.branches and any(one.protect for one in file.environments[:1]):
+            answer = f"branches go to {file.environments[0].name}, which is protected"
+            yield _Problem(("pipeline", "branches"), answer)
     if not file.environments:
         yield _Problem(("environments",), "it is empty: there has to be one environment at least")
     for number, one in enumerate(file.environments):
@@ -412,7 +418,7 @@ def _pipeline_rules(pipeline: PipelineSettings, here: str) -> Iterator[_Problem]
     if connected != ("/" in pipeline.repository):
         form = "owner/name" if connected else "the name of a repository in CodeCommit, without a /"
         yield _Problem(("pipeline", "repository"), f"{_shown(pipeline.repository)} is not {form}")
-    for key in ("connection", "paths", "ignored_paths"):
+    for key in ("connection", "branches", "paths", "ignored_paths"):
         if not connected and getattr(pipeline, key):
             yield _Problem(("pipeline", key), 'it is only for source = "codeconnections"')
 

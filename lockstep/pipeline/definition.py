@@ -7,7 +7,7 @@ https://docs.aws.amazon.com/codepipeline/latest/userguide/reference-pipeline-str
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ from lockstep.pipeline import action_variables
 from lockstep.pipeline.reading import Part
 from lockstep.pipeline.substitution import names as variables_in
 
+_STARS = re.compile(r"(\*\*|\*)")
 _NAME = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9.@_-]{1,100}")
 # Namespaces that no action may have: the pipeline's own variables, and CodePipeline's.
 OWN = ("variables", "codepipeline")
@@ -81,6 +82,27 @@ class Stage:
 
 
 @dataclass(frozen=True)
+class Trigger:
+    """Pushes to which branches start a pipeline: to one that a pattern of `includes` fits and none of `excludes`.
+
+    https://docs.aws.amazon.com/codepipeline/latest/userguide/syntax-glob.html: `*` stops at a slash, `**` does not.
+    """
+
+    includes: tuple[str, ...]
+    excludes: tuple[str, ...]
+
+    def fits(self, branch: str) -> bool:
+        """Does a push to a branch start the pipeline?"""
+        is_in, is_out = (any(_fits(one, branch) for one in patterns) for patterns in (self.includes, self.excludes))
+        return is_in and not is_out
+
+
+def _fits(pattern: str, branch: str) -> bool:
+    parts = (".*" if part == "**" else "[^/]*" if part == "*" else re.escape(part) for part in _STARS.split(pattern))
+    return re.fullmatch("".join(parts), branch) is not None
+
+
+@dataclass(frozen=True)
 class Pipeline:
     """A pipeline as it is deployed: the role that it runs as, the bucket of its artifacts, its stages in order."""
 
@@ -91,6 +113,7 @@ class Pipeline:
     mode: str
     stages: tuple[Stage, ...]
     variables: Mapping[str, str]
+    triggers: tuple[Trigger, ...] = ()
 
     @property
     def source(self) -> Source:
@@ -131,7 +154,8 @@ def read(document: Mapping[str, Any]) -> Pipeline:
         key=key,
         mode=mode or "SUPERSEDED",
         stages=tuple(_stage(one) for one in fields["stages"].items()),
-        variables=dict(_default(one) for one in (fields["variables"].items() if "variables" in fields else ())),
+        variables=dict(_default(one) for one in _items(fields.get("variables"))),
+        triggers=tuple(found for one in _items(fields.get("triggers")) for found in _triggers(one)),
     )
     _check(found, fields["stages"])
     return found
@@ -148,6 +172,19 @@ def _default(part: Part) -> tuple[str, str]:
     if "defaultValue" not in fields:
         raise part.refuse("it has no default value, and the local runner hands on none")
     return fields["name"].text(), fields["defaultValue"].text()
+
+
+def _items(part: Part | None) -> list[Part]:
+    return part.items() if part else []
+
+
+def _triggers(part: Part) -> Iterator[Trigger]:
+    fields = part.fields(["providerType", "gitConfiguration"])
+    git = fields["gitConfiguration"].fields(["sourceActionName", "push"])
+    for push in git["push"].items():
+        branches = push.fields(["branches"], ["filePaths"])["branches"].fields([], ["includes", "excludes"])
+        patterns = [tuple(one.text() for one in _items(branches.get(name))) for name in ("includes", "excludes")]
+        yield Trigger(*patterns)
 
 
 def _stage(part: Part) -> Stage:
@@ -189,7 +226,7 @@ def _action(part: Part) -> Action:
 
 
 def _artifacts(part: Part | None) -> tuple[str, ...]:
-    return tuple(_name(one.fields(["name"])["name"]) for one in (part.items() if part else ()))
+    return tuple(_name(one.fields(["name"])["name"]) for one in _items(part))
 
 
 def _connection(part: Part) -> Source:

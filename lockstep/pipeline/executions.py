@@ -17,6 +17,8 @@ from lockstep.errors import BusyError
 from lockstep.pipeline_ports import Revision
 
 IN_PROGRESS, SUCCEEDED, FAILED, WAITING, STOPPED = "InProgress", "Succeeded", "Failed", "Waiting", "Stopped"
+# The pipeline was changed before the execution was done.
+CANCELLED = "Cancelled"
 _RECORD, _DEFINITION = "record.json", "definition.json"
 
 

@@ -16,6 +16,10 @@ from lockstep.model import Environment, OnFailure
 from lockstep.template import Template
 
 _RELEASE, _EXECUTION = "#{Release.LOCKSTEP_RELEASE}", "#{codepipeline.PipelineExecutionId}"
+_BRANCH = {"Ref": "Branch"}
+# What an action gives to its tasks, by name.
+Variables = tuple[tuple[str, str], ...]
+_VARIABLES: Variables = (("LOCKSTEP_RELEASE", _RELEASE), ("LOCKSTEP_EXECUTION", _EXECUTION))
 _CODEBUILD = {"Category": "Build", "Owner": "AWS", "Provider": "CodeBuild", "Version": "1"}
 _APPROVAL = {"Category": "Approval", "Owner": "AWS", "Provider": "Manual", "Version": "1"}
 # https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-codepipeline-pipeline-failureconditions.html
@@ -30,47 +34,88 @@ _CONSOLE_OF_GOVERNMENT = "console.amazonaws-us-gov.com"
 
 @dataclass(frozen=True)
 class Push:
-    """Which pushes to a connected repository start a pipeline: with no paths, each one to the branch."""
+    """Which pushes to a connected repository start a pipeline: with no paths, each one to the branch.
+
+    A push to one of the `branches`, which are patterns, starts the pipeline of feature branches.
+    """
 
     paths: tuple[str, ...] = ()
     ignored_paths: tuple[str, ...] = ()
+    branches: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Pipeline:
     """What of the settings makes one pipeline unlike another: its environments in order, the mail of who is told.
 
-    With no `push` a rule of the template starts it, as CodeCommit needs.
+    With no `push` a rule of the template starts it, as CodeCommit needs. With `updates` it first updates itself.
     """
 
     environments: tuple[Environment, ...]
     partition: str
     push: Push | None = None
     notify: tuple[str, ...] = ()
+    updates: bool = False
 
 
 def render(template: Template, pipeline: Pipeline) -> Template:
     """Return the template with what each environment has in it; what was given stays as it was."""
     rendered: Template = copy.deepcopy(template)
     resources = rendered["Resources"]
-    if pipeline.push is not None:
-        resources["Pipeline"]["Properties"]["Triggers"] = [_trigger(pipeline.push)]
+    released = resources["Pipeline"]["Properties"]
+    if (push := pipeline.push) is not None:
+        released["Triggers"] = [_trigger(push, {"Includes": [_BRANCH]})]
+        if push.branches:
+            resources["BranchesPipeline"] = _branches_pipeline(resources["Pipeline"], push, pipeline.environments[0])
+    if pipeline.updates:
+        # CloudFormation starts the pipeline anew where it changes it: CodePipeline ends what runs then.
+        released["RestartExecutionOnUpdate"] = True
+        released["Stages"].insert(1, _update())
     if pipeline.notify:
         resources["Topic"]["Properties"]["Subscription"] = [
             {"Protocol": "email", "Endpoint": mail} for mail in pipeline.notify
         ]
     for environment in pipeline.environments:
         resources[_project_id(environment)] = _project(resources["VerifyProject"], environment)
-        resources["Pipeline"]["Properties"]["Stages"] += _stages(environment, pipeline.partition)
+        released["Stages"] += _stages(environment, pipeline.partition)
     return rendered
 
 
-def _trigger(push: Push) -> dict[str, Any]:
+def _trigger(push: Push, branches: dict[str, list[Any]]) -> dict[str, Any]:
     paths = {"Includes": [*push.paths], "Excludes": [*push.ignored_paths]}
     chosen = {name: patterns for name, patterns in paths.items() if patterns}
-    event = {"Branches": {"Includes": [{"Ref": "Branch"}]}, **({"FilePaths": chosen} if chosen else {})}
+    event = {"Branches": branches, **({"FilePaths": chosen} if chosen else {})}
     git = {"SourceActionName": "Source", "Push": [event]}
     return {"ProviderType": "CodeStarSourceConnection", "GitConfiguration": git}
+
+
+def _update() -> dict[str, Any]:
+    """Return the stage in which the pipeline becomes what the source says, before anything else."""
+    action = {
+        "Name": "Update",
+        "ActionTypeId": _CODEBUILD,
+        "Configuration": {"ProjectName": {"Ref": "UpdateProject"}},
+        "InputArtifacts": [{"Name": "Source"}],
+        "RunOrder": 1,
+    }
+    return {"Name": "UpdatePipeline", "Actions": [action]}
+
+
+def _branches_pipeline(model: dict[str, Any], push: Push, environment: Environment) -> dict[str, Any]:
+    """Return the pipeline of feature branches: up to its release as the model, then beside what the environment runs.
+
+    Each branch gets stacks of its own there, which `invoke destroy --branch` takes away.
+    """
+    made = copy.deepcopy(model)
+    variables = (*_VARIABLES, ("LOCKSTEP_BRANCH", "#{SourceVariables.BranchName}"))
+    deploy = _action(environment, "Deploy", 1, "branch", variables)
+    made["Properties"] |= {
+        "Name": {"Fn::Sub": "${Project}-branches"},
+        # The branch that is released has a pipeline of its own, also where a pattern fits it.
+        "Triggers": [_trigger(push, {"Includes": [*push.branches], "Excludes": [_BRANCH]})],
+        "Stages": [*made["Properties"]["Stages"], {"Name": f"Deploy-{environment.name}", "Actions": [deploy]}],
+    }
+    return made
 
 
 def _project_id(environment: Environment) -> str:
@@ -101,7 +146,7 @@ def _stages(environment: Environment, partition: str) -> Iterator[dict[str, Any]
     yield {
         "Name": f"Deploy-{environment.name}",
         **_ON_FAILURE[environment.on_failure],
-        "Actions": [_action(environment, "Deploy", 1), _action(environment, "Smoke", 2)],
+        "Actions": [_action(environment, "Deploy", 1, "deploy"), _action(environment, "Smoke", 2, "smoke")],
     }
 
 
@@ -123,15 +168,16 @@ def _approval(environment: Environment, partition: str) -> dict[str, Any]:
     }
 
 
-def _action(environment: Environment, name: str, order: int) -> dict[str, Any]:
-    """Return an action of the environment's project, with that action's own buildspec."""
-    variables = (("LOCKSTEP_RELEASE", _RELEASE), ("LOCKSTEP_EXECUTION", _EXECUTION))
+def _action(
+    environment: Environment, name: str, order: int, buildspec: str, variables: Variables = _VARIABLES
+) -> dict[str, Any]:
+    """Return an action of the environment's project, with a buildspec of its own."""
     return {
         "Name": name,
         "ActionTypeId": _CODEBUILD,
         "Configuration": {
             "ProjectName": {"Ref": _project_id(environment)},
-            "BuildspecOverride": f"buildspecs/{name.lower()}.yml",
+            "BuildspecOverride": f"buildspecs/{buildspec}.yml",
             "EnvironmentVariables": json.dumps(
                 [{"name": key, "value": value, "type": "PLAINTEXT"} for key, value in variables], separators=(",", ":")
             ),

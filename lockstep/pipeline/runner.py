@@ -17,6 +17,7 @@ from pathlib import Path
 from lockstep.errors import ConfigError, DeployError, LockstepError
 from lockstep.pipeline.definition import Action, Approval, Build, Source, Stage
 from lockstep.pipeline.executions import (
+    CANCELLED,
     FAILED,
     IN_PROGRESS,
     STOPPED,
@@ -49,7 +50,7 @@ class Wish:
 
 @dataclass(frozen=True)
 class Runner:
-    """Runs one execution on, from where it is."""
+    """Runs one execution on, from where it is, as long as the pipeline `is_current`: deployed as it was read."""
 
     around: Around
     repository: Repository
@@ -58,6 +59,7 @@ class Runner:
     wish: Wish
     say: Say
     new_id: Callable[[], str]
+    is_current: Callable[[], bool]
 
     def run(self) -> Execution:
         """Run it to its end, to an approval, or to the last stage that is wanted; return it as it is then.
@@ -83,6 +85,9 @@ class Runner:
                 self._stage(stage, run)
             if run.status != SUCCEEDED:
                 return run.status
+            if not self.is_current():
+                self.say("The pipeline was changed: CodePipeline cancels an execution of what it was before.")
+                return CANCELLED
             if stage.name == self.wish.until:
                 return STOPPED
         return SUCCEEDED

@@ -19,6 +19,8 @@ _PIPELINE, _NOTIFICATIONS = "AWS::CodePipeline::Pipeline", "AWS::CodeStarNotific
 _SERVICE, _TARGET = "codepipeline", "CodePipeline_20150709"
 # What an action is configured with has its provider's own names, which are not CodePipeline's to change.
 _AS_IT_IS = ("Configuration",)
+# What CloudFormation alone knows of a pipeline, and what is told in another way.
+_NOT_TOLD = ("Name", "RestartExecutionOnUpdate", "Tags")
 _NO_PIPELINE = "Account '{}' does not have a pipeline with name '{}'"
 _RESOURCE = "service, method, path, headers, body, query_params, region, account_id"
 
@@ -107,7 +109,7 @@ async def _answer(_method: str, _path: str, headers: Any, body: bytes, _query_pa
     name = str(asked.get("name", ""))
     if name not in found:
         return refuse("PipelineNotFoundException", _NO_PIPELINE.format(seams.account(), name), 400)
-    told = {key: value for key, value in found[name].items() if key not in ("Name", "Tags")}
+    told = {key: value for key, value in found[name].items() if key not in _NOT_TOLD}
     return answer({"pipeline": {"name": name, **_told(told), "version": 1}, "metadata": {"pipelineArn": _arn(name)}})
 
 

@@ -102,6 +102,8 @@ class Workshop:
     """What the fakes share: what is deployed, what is in the source and the bucket, who may not be become."""
 
     pipeline: Document | None = None
+    # More pipelines, by their names.
+    others: dict[str, Document] = field(default_factory=dict)
     projects: list[Document] = field(default_factory=list)
     source: dict[str, str] = field(default_factory=dict)
     bucket: dict[str, bytes] = field(default_factory=dict)
@@ -145,11 +147,12 @@ class FakeMachinery:
     workshop: Workshop
 
     def pipeline(self, name: str) -> Mapping[str, Any]:
-        """The pipeline that was set."""
-        if self.workshop.pipeline is None:
+        """A pipeline that was set."""
+        found = self.workshop.others.get(name, self.workshop.pipeline if name == PIPELINE else None)
+        if found is None:
             raise ConfigError(f"reading the pipeline {name}", "it is not deployed", "invoke pipeline.deploy")
         # Each answer has an id of its own.
-        return {**self.workshop.pipeline, "ResponseMetadata": {"RequestId": str(len(self.workshop.calls))}}
+        return {**found, "ResponseMetadata": {"RequestId": str(len(self.workshop.calls))}}
 
     def projects(self, names: Sequence[str]) -> Sequence[Mapping[str, Any]]:
         """The projects that were set."""

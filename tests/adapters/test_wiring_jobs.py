@@ -58,6 +58,22 @@ def test_a_build_is_its_account_s_administrator(outside: Outside, build: Path) -
         outsides.wiring(build, environ=environ).admin(outsides.wiring(build).settings().tooling.account)
 
 
+def test_the_pipeline_updates_itself(outside: Outside, build: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The job in which the pipeline updates itself administers tooling as the role that it has, and takes no other."""
+    updater = f"arn:aws:sts::{TOOLING}:assumed-role/shop-pipeline-update/AWSCodeBuild-1"
+    outside.aws.callers["BUILDER"] = updater
+    keys = Keys("BUILDER", "secret", "token", "2100-01-01T00:00:00+00:00")
+    environ = JOB | {"LOCKSTEP_SANDBOX_PORT": str(outside.aws.port)}
+    with credentials.served(lambda: keys) as doors:
+        for name, value in doors.items():
+            monkeypatch.setenv(name, value)
+        wiring = outsides.wiring(build, environ=environ)
+
+        assert wiring.admin(wiring.settings().names.tooling).identity.caller == updater
+        with pytest.raises(IdentityError, match="opening test with the machine's own credentials"):
+            wiring.admin(wiring.settings().targets[0].account)
+
+
 def test_a_service_takes_its_role(outside: Outside) -> None:
     """A service takes a role that trusts it, as the root of the account; its session ends, and can sign."""
     role = ROLE.format(TOOLING, "pipeline")

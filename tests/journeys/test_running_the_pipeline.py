@@ -102,12 +102,12 @@ def test_another_run_while_one_waits(deployed: Terminal) -> None:
     assert "--approve Approve-prod, or --reject Approve-prod" in seen.err
 
 
-@pytest.mark.parametrize("flag", ["--commit", "--branch"])
-def test_a_waiting_execution_has_its_commit(deployed: Terminal, flag: str) -> None:
+@pytest.mark.parametrize(("flag", "value"), [("--commit", "other"), ("--branch", "main")])
+def test_a_waiting_execution_has_its_commit(deployed: Terminal, flag: str, value: str) -> None:
     """Who approves an execution cannot give it another commit."""
     deployed.invoke("pipeline.run")
 
-    seen = deployed.invoke("pipeline.run", "--approve", "Approve-prod", flag, "other")
+    seen = deployed.invoke("pipeline.run", "--approve", "Approve-prod", flag, value)
 
     assert seen.code == 2
     assert "it has its commit already" in seen.err

@@ -30,7 +30,7 @@ SOURCE = {"AuthorDate", "BranchName", "CommitId", "CommitMessage"}
 OWN = {("codepipeline", "PipelineExecutionId")}
 # Which tasks read what of the environment, by what the library's wiring, settings and git rooms ask for.
 READ_BY_TASKS = {
-    "LOCKSTEP_CONFIG": {"deploy", "release", "smoke"},
+    "LOCKSTEP_CONFIG": {"deploy", "pipeline.deploy", "release", "smoke"},
     "LOCKSTEP_EXECUTION": {"deploy", "smoke"},
     "LOCKSTEP_COMMIT": {"release"},
     "LOCKSTEP_BRANCH": {"release"},
@@ -50,11 +50,12 @@ class Job:
 
 @dataclass(frozen=True)
 class Shipped:
-    """What ships: the resources of the rendered pipeline, each buildspec by its path, and which other files exist."""
+    """What ships: the rendered resources, each buildspec by its path, which other files exist, and which pipeline."""
 
     resources: Mapping[str, Any]
     buildspecs: Mapping[str, str]
     files: frozenset[str]
+    pipeline: str = "Pipeline"
 
     def spec(self, file: str) -> Buildspec:
         """Return a buildspec as the interpreter reads it."""
@@ -62,7 +63,7 @@ class Shipped:
 
     def actions(self) -> Iterator[tuple[str, Mapping[str, Any]]]:
         """Give every action with its stage, in the order in which they run, each branch of a condition for itself."""
-        for stage in self.resources["Pipeline"]["Properties"]["Stages"]:
+        for stage in self.resources[self.pipeline]["Properties"]["Stages"]:
             found = [one for action in stage["Actions"] for one in _branches(action)]
             for action in sorted(found, key=lambda one: int(one["RunOrder"])):
                 yield f"{stage['Name']}.{action['Name']}", action

@@ -17,6 +17,7 @@ from tests.parity import claims
 from tests.parity.claims import Shipped
 
 ROOT = Path(__file__).parents[2]
+FILE = "infra/sandbox.toml"
 # What the library reads of an environment that is no task's of the pipeline.
 ELSEWHERE = {
     "LOCKSTEP_SANDBOX_PORT": "where the AWS of this machine listens: the local runner sets it, AWS has no such thing",
@@ -24,16 +25,28 @@ ELSEWHERE = {
 }
 
 
-@pytest.fixture(scope="module")
-def shipped() -> Shipped:
-    """The pipeline as `invoke pipeline.deploy` renders it, and the files beside it."""
-    step = account_stacks.pipeline(settings.load(ROOT / "infra" / "sandbox.toml", ROOT))
+def ships(pipeline: str = "Pipeline") -> Shipped:
+    """Return a pipeline as `invoke pipeline.deploy` renders it with all that it can have, and the files beside it."""
+    said = (ROOT / "infra" / "sandbox.toml").read_text(encoding="utf-8")
+    step = account_stacks.pipeline(settings.parse(said.replace("[pipeline]", "[pipeline]\nupdate = true"), FILE))
     text = (ROOT / "infra" / step.template).read_text(encoding="utf-8")
     folders = ("buildspecs", "infra", "requirements", "services")
     files = [path.relative_to(ROOT).as_posix() for name in folders for path in (ROOT / name).rglob("*")]
     specs = {name: (ROOT / name).read_text(encoding="utf-8") for name in files if name.startswith("buildspecs/")}
     resources = account_stacks.rendered(template.read(text, step.template), step)["Resources"]
-    return Shipped(resources, specs, frozenset(files))
+    return Shipped(resources, specs, frozenset(files), pipeline)
+
+
+@pytest.fixture(scope="module")
+def shipped() -> Shipped:
+    """The pipeline that releases."""
+    return ships()
+
+
+@pytest.fixture(scope="module", params=["Pipeline", "BranchesPipeline"])
+def each(request: pytest.FixtureRequest) -> Shipped:
+    """The pipeline that releases, then that of feature branches."""
+    return ships(request.param)
 
 
 @pytest.fixture(scope="module")
@@ -105,9 +118,9 @@ def test_a_command_that_is_not(shipped: Shipped, flags: dict[str, set[str]], fil
     assert disallowed(changed_spec(shipped, file, old, new), flags)
 
 
-def test_every_file_exists(shipped: Shipped) -> None:
+def test_every_file_exists(each: Shipped) -> None:
     """Every file that an action, its project or its buildspec names is in the source."""
-    assert claims.missing_files(shipped) == []
+    assert claims.missing_files(each) == []
 
 
 def test_a_file_that_is_missing(shipped: Shipped) -> None:
@@ -118,9 +131,9 @@ def test_a_file_that_is_missing(shipped: Shipped) -> None:
     assert claims.missing_files(changed_spec(shipped, "deploy.yml", "/run.txt", "/deploy.txt"))
 
 
-def test_every_variable_has_a_producer(shipped: Shipped) -> None:
+def test_every_variable_has_a_producer(each: Shipped) -> None:
     """Every `#{x}` is given earlier: by CodePipeline, by both kinds of source, or exported and set by a buildspec."""
-    assert claims.without_producer(shipped) == []
+    assert claims.without_producer(each) == []
 
 
 def test_a_variable_without_a_producer(shipped: Shipped) -> None:
@@ -139,9 +152,9 @@ def test_a_variable_without_a_producer(shipped: Shipped) -> None:
         assert claims.without_producer(changed)
 
 
-def test_every_variable_is_set(shipped: Shipped) -> None:
+def test_every_variable_is_set(each: Shipped) -> None:
     """Every variable that a job's commands or tasks read is set by its buildspec, its project or its action."""
-    assert claims.unset_variables(shipped) == []
+    assert claims.unset_variables(each) == []
 
 
 @pytest.mark.parametrize("name", ["CONFIG", "ENVIRONMENT", "RELEASE", "EXECUTION", "COMMIT", "BRANCH"])

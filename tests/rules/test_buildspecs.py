@@ -10,12 +10,12 @@ import pytest
 import yaml
 
 from lockstep import account_stacks, template
-from lockstep.testing import CODECOMMIT, SETTINGS, some_settings
+from lockstep.testing import CODECONNECTIONS, SETTINGS, some_settings
 
 ROOT = Path(__file__).parents[2]
 FILES = sorted(path.name for path in (ROOT / "buildspecs").glob("*.yml"))
-# What is run by hand, or in place of another.
-BESIDE = {"branch.yml", "release-batch.yml"}
+# What is run in place of another.
+BESIDE = {"release-batch.yml"}
 VALUE = r'("\$LOCKSTEP_[A-Z]+")'
 INSTALL = r"pip install --quiet --no-deps --require-hashes -r requirements/(run|dev)\.txt"
 COMMANDS = re.compile(
@@ -37,7 +37,9 @@ def commands(file: str) -> list[str]:
 
 def made() -> dict[str, Any]:
     """Return the resources of the pipeline as it is deployed."""
-    step = account_stacks.pipeline(some_settings(SETTINGS + CODECOMMIT))
+    step = account_stacks.pipeline(
+        some_settings(f'{SETTINGS}{CODECONNECTIONS}branches = ["feature/**"]\nupdate = true\n')
+    )
     text = (ROOT / "infra" / step.template).read_text(encoding="utf-8")
     return dict(account_stacks.rendered(template.read(text, step.template), step)["Resources"])
 
@@ -68,8 +70,11 @@ def test_variables_have_a_source() -> None:
     """Every variable of ours that a command of a job reads, its project or its action sets."""
     resources = made()
     given: dict[str, set[str]] = {}
-    for stage in resources["Pipeline"]["Properties"]["Stages"][1:]:
+    pipelines = [resources[name]["Properties"]["Stages"][1:] for name in ("Pipeline", "BranchesPipeline")]
+    for stage in [stage for stages in pipelines for stage in stages]:
         for action in stage["Actions"]:
+            if "ProjectName" not in action["Configuration"]:
+                continue
             configuration = action["Configuration"]
             project = resources[configuration["ProjectName"]["Ref"]]["Properties"]
             file = Path(configuration.get("BuildspecOverride", project["Source"]["BuildSpec"])).name

@@ -20,6 +20,7 @@ PROPERTIES = {
     "RoleArn": {"Fn::Sub": "arn:aws:iam::${AWS::AccountId}:role/pipeline"},
     "ArtifactStore": {"Type": "S3", "Location": "bucket"},
     "Stages": [{"Name": "Source", "Actions": []}],
+    "RestartExecutionOnUpdate": True,
     "Tags": [{"Key": "Team", "Value": "shop"}],
 }
 PIPELINE = {"Type": "AWS::CodePipeline::Pipeline", "Properties": PROPERTIES}
@@ -104,11 +105,13 @@ def test_every_stage_is_resolved(accounts: Accounts) -> None:
     assert (found["pipelineType"], found["executionMode"]) == ("V2", "QUEUED")
     assert found["artifactStore"]["location"] == names.bucket
     assert found["artifactStore"]["encryptionKey"]["id"].startswith(f"arn:aws:kms:{REGION}:{TOOLING}:key/")
+    connection = "arn:aws:codeconnections:eu-west-1:111111111111:connection/00000000-0000-0000-0000-000000000000"
     assert found["stages"][0]["actions"][0]["configuration"] == {
-        "RepositoryName": "lockstep",
+        "ConnectionArn": connection,
+        "FullRepositoryId": "here/lockstep",
         "BranchName": "main",
         "OutputArtifactFormat": "CODE_ZIP",
-        "PollForSourceChanges": "false",
+        "DetectChanges": "false",
     }
     projects = [a["configuration"].get("ProjectName") for stage in found["stages"][1:] for a in stage["actions"]]
     assert projects == [

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from lockstep import policy
 from tests.templates.judge import almighty
 from tests.templates.sample import IDENTITY, KEY, RESOURCE, TRUST, Project
 
-_ROLES = ("pipeline", "pipeline-start", "verify")
+_ROLES = ("pipeline", "pipeline-start", "pipeline-update", "verify")
 _IMAGE = "aws/codebuild/amazonlinux-x86_64-standard:5.0"
 _REPORTS = {
     "codebuild:BatchPutCodeCoverages", "codebuild:BatchPutTestCases", "codebuild:CreateReport",
@@ -17,6 +17,18 @@ _REPORTS = {
 _VERIFIES = {
     "kms:Decrypt", "logs:CreateLogStream", "logs:PutLogEvents", "s3:GetObject", "s3:GetObjectVersion", *_REPORTS,
 }  # fmt: skip
+_LOGS = {"logs:CreateLogStream", "logs:PutLogEvents"}
+_LOOKS = ("cloudformation:DescribeStacks", "cloudformation:ListStackResources")
+_CHANGES = tuple(
+    f"cloudformation:{name}"
+    for name in ("CreateChangeSet", "DeleteChangeSet", "DescribeChangeSet", "DescribeStackEvents", "ExecuteChangeSet",
+                 "GetTemplate")
+)  # fmt: skip
+_UPDATES = tuple(
+    f"codepipeline:{name}"
+    for name in ("GetPipeline", "GetPipelineState", "ListTagsForResource", "StartPipelineExecution", "TagResource",
+                 "UntagResource", "UpdatePipeline")
+)  # fmt: skip
 _STRANGER = "999999999999"
 
 
@@ -25,7 +37,18 @@ def _jobs(project: Project) -> dict[str, str]:
     names = project.names
     role = names.build_role.removesuffix("build")
     deployers = {f"deploy-{one.name}": names.deployer_role(one.name) for one in project.settings.environments}
-    return {"verify": f"{role}verify", "build": names.build_role, **deployers}
+    wanted = project.settings.pipeline
+    updates = {"pipeline-update": names.updater_role} if wanted and wanted.update else {}
+    return {"verify": f"{role}verify", "build": names.build_role, **deployers, **updates}
+
+
+def _pipelines(project: Project) -> dict[str, set[str]]:
+    """Return every pipeline, and the jobs that read its source."""
+    wanted, first = project.settings.pipeline, project.settings.environments[0]
+    found: dict[str, set[str]] = {project.names.pipeline_stack: set(_jobs(project))}
+    if wanted and wanted.branches:
+        found[project.names.branches_pipeline] = {"verify", "build", f"deploy-{first.name}"}
+    return found
 
 
 def builds_alone_are_privileged(project: Project) -> Iterator[str]:
@@ -85,13 +108,15 @@ def sources_are_what_the_settings_say(project: Project) -> Iterator[str]:
 
 def sources_are_written_by_the_pipeline_alone(project: Project) -> Iterator[str]:
     """The pipeline's role alone writes the source, every job reads it, and neither anything beside it."""
-    judge, names = project.judge, project.names
-    reads = {role.rpartition(f"/{names.project}-")[2] for role in _jobs(project).values()} | {"pipeline"}
-    source = f"{names.pipeline_prefix}/Source"
+    judge, names, jobs = project.judge, project.names, _jobs(project)
+    reads = {
+        f"{pipeline}/Source": {jobs[job].rpartition(f"/{names.project}-")[2] for job in of} | {"pipeline"}
+        for pipeline, of in _pipelines(project).items()
+    }
     for name in judge.roles:
-        for place in (source, f"{names.pipeline_prefix}/Other", "elsewhere/Source", "elsewhere"):
+        for place in (*reads, f"{names.pipeline_stack}/Other", "elsewhere/Source", "elsewhere"):
             for action in ("s3:GetObject", "s3:GetObjectVersion", "s3:PutObject"):
-                wanted = place == source and name in (reads if action != "s3:PutObject" else {"pipeline"})
+                wanted = place in reads and name in (reads[place] if action != "s3:PutObject" else {"pipeline"})
                 if judge.may(judge.identity(name), action, f"{judge.bucket}/{place}/a") != wanted:
                     yield f"{name}: {action} below {place}/"
     for name in _ROLES:
@@ -165,16 +190,68 @@ def notifications_use_the_key_through_sns(project: Project) -> Iterator[str]:
 
 
 def the_boundary_of_jobs_is_their_account(project: Project) -> Iterator[str]:
-    """No job of the pipeline but a deployer's takes a role, and nobody of another account becomes its role."""
+    """No job but a deployer's takes a role, none but the update changes a stack, and no stranger becomes one's role."""
     judge = project.judge
     for name in (one for one in _ROLES if one in judge.roles):
         who, role = judge.identity(name), judge.roles[name].identity.arn
         yield from (f"{name} becomes {other}" for other in judge.access.roles if judge.becomes(who, other))
         if judge.becomes(almighty(role.replace(project.names.tooling, _STRANGER)), role):
             yield f"a stranger becomes {name}"
+    ours = {f"{project.names.project}-{name}" for name in _ROLES if name != "pipeline-update"}
     for said in project.allowed(IDENTITY):
-        if said.made.properties.get("RoleName") in {f"{project.names.project}-{name}" for name in _ROLES}:
+        if said.made.properties.get("RoleName") in ours:
             yield from (f"{said.place}: {one}" for one in said.actions if one.startswith(("sts:", "iam:", "cloudf")))
+
+
+def the_update_changes_pipelines_alone(project: Project) -> Iterator[str]:
+    """What updates the pipeline changes its stack, pipelines and projects; it makes nothing and changes no right."""
+    judge, names, wanted = project.judge, project.names, project.settings.pipeline
+    assert wanted is not None
+    if ("pipeline-update" in judge.roles) != wanted.update:
+        yield f"there is an update: {'pipeline-update' in judge.roles}"
+    if not wanted.update or "pipeline-update" not in judge.roles:
+        return
+    who, rows = judge.identity("pipeline-update"), _of_the_update(project)
+    if found := set(policy.actions(who.policies)) ^ {action for action, _ in rows} ^ _LOGS:
+        yield f"pipeline-update: {sorted(found)}"
+    known = {resource for _, resource in rows}
+    strange = {one.replace(names.tooling, _STRANGER) for one in known if names.tooling in one}
+    other = {one.replace(f"{names.project}-", f"{names.project}-other-") for one in known}
+    contexts = [dict(one) for one in {tuple(context.items()) for context in rows.values()}]
+    contexts += [{key: "other.amazonaws.com"} for context in contexts for key in context]
+    for action in {action for action, _ in rows}:
+        for resource in (*known, *(strange | other) - known):
+            for context in contexts:
+                asked = rows.get((action, resource))
+                expected = asked is not None and asked.items() <= context.items()
+                if judge.may(who, action, resource, context) != expected:
+                    yield f"pipeline-update: {action} on {resource} with {context}"
+
+
+def _of_the_update(project: Project) -> dict[tuple[str, str], dict[str, str]]:
+    """Return what updates the pipeline may do on what, and which context that takes."""
+    judge, names, wanted = project.judge, project.names, project.settings.pipeline
+    assert wanted is not None
+    made = [names.tooling_resources_stack, names.tooling_roles_stack]
+    made += [names.deployer_stack(one.name) for one in project.settings.environments]
+    own = judge.stack(names.pipeline_stack, names.tooling)
+    arn = f"arn:{names.partition}:codepipeline:{project.settings.region}:{names.tooling}:"
+    role, roles = names.updater_role.removesuffix("-update"), set(_jobs(project).values())
+    connection = {wanted.connection} if wanted.connection else set()
+    rows: tuple[tuple[tuple[str, ...], Collection[str], dict[str, str]], ...] = (
+        (("s3:GetObject", "s3:GetObjectVersion"), {f"{judge.bucket}/{names.pipeline_stack}/Source/a"}, {}),
+        (("kms:Decrypt",), {KEY}, judge.through_s3()),
+        (_LOOKS, {own, *(judge.stack(name, names.tooling) for name in made)}, {}),
+        (_CHANGES, {own}, {}),
+        (("iam:GetRole", "iam:SimulatePrincipalPolicy"), {names.updater_role}, {}),
+        (_UPDATES, {arn + names.pipeline_stack, arn + names.branches_pipeline}, {}),
+        (("codebuild:BatchGetProjects", "codebuild:UpdateProject"), {names.job(job) for job in _jobs(project)}, {}),
+        (("iam:PassRole",), {role}, {"iam:PassedToService": "codepipeline.amazonaws.com"}),
+        (("iam:PassRole",), roles, {"iam:PassedToService": "codebuild.amazonaws.com"}),
+        (("codeconnections:PassConnection",), connection,
+         {"codeconnections:PassedToService": "codepipeline.amazonaws.com"}),
+    )  # fmt: skip
+    return {(action, on): context for actions, resources, context in rows for action in actions for on in resources}
 
 
 CHECKS = (
@@ -189,4 +266,5 @@ CHECKS = (
     who_is_told_is_told_by_us,
     notifications_use_the_key_through_sns,
     the_boundary_of_jobs_is_their_account,
+    the_update_changes_pipelines_alone,
 )

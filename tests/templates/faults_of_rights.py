@@ -87,12 +87,19 @@ def environments_name_only_themselves(project: Project) -> Iterator[str]:
     for said in project.allowed(IDENTITY):
         environment = said.made.step.parameters.get("Environment", "")
         for resource in said.resources if environment in accounts else ():
-            if resource != "*" and resource not in {*SHARED, *_earlier_status_roles(project, said)}:
+            if resource not in {"*", *SHARED, *_earlier_status_roles(project, said), *_branches(project, environment)}:
                 own = rf"\b{project.names.project}-([a-z]+-)?{environment}\b|/environments/{accounts[environment]}/"
                 if not re.search(own, resource):
                     yield f"{said.place}: {resource} is not of {environment}"
                 if resource.split(":")[4] not in {"", accounts[environment], project.names.tooling}:
                     yield f"{said.place}: {resource} is in another account"
+
+
+def _branches(project: Project, environment: str) -> set[str]:
+    """Return what the first environment reads, to which feature branches go."""
+    wanted, names = project.settings.pipeline, project.names
+    is_first = environment == project.settings.environments[0].name
+    return {names.source_files(names.branches_pipeline)} if is_first and wanted and wanted.branches else set()
 
 
 def _earlier_status_roles(project: Project, said: Said) -> set[str]:

@@ -25,7 +25,7 @@ _MAKE = {
     "iam:AttachRolePolicy", "iam:CreateRole", "iam:DeleteRolePolicy", "iam:DetachRolePolicy",
     "iam:PutRolePermissionsBoundary", "iam:PutRolePolicy",
 }  # fmt: skip
-_READS = re.compile(r"\w+:(Describe|Get|List)\w*")
+_READS = re.compile(r"\w+:(Describe|Get|List|Simulate)\w*")
 _OLD = re.compile(
     r"python3\.\d\b|nodejs1?\d\.x|:latest\b"
     r"|aws/codebuild/(standard:[1-6]|\w+-x86_64-standard:[1-4]|\w+-aarch64-standard:[12])\."
@@ -117,6 +117,8 @@ def nobody_changes_the_account_stacks(project: Project) -> Iterator[str]:
                 for step in project.steps:
                     stack = judge.stack(step.stack, step.account)
                     executions = [one for one in judge.access.roles if step.account in one and "-execution-" in one]
+                    if (name, step.stack) == ("pipeline-update", judge.names.pipeline_stack):
+                        continue  # With what rights it changes it, is another check's.
                     for context in ({}, *({"cloudformation:RoleArn": one} for one in executions)):
                         if judge.may(role.identity, action, stack, context):
                             yield f"{name}: {action} on {step.stack}"
@@ -158,20 +160,22 @@ def protection_follows_the_settings(project: Project) -> Iterator[str]:
 def there_is_what_was_planned(project: Project) -> Iterator[str]:
     """The account stacks make these resources and no others: no user, no stored key, no code that runs."""
     environments, people = len(project.settings.environments), bool(project.settings.tooling.developers)
-    ruled = project.settings.pipeline is not None and project.settings.pipeline.connection is None
+    pipeline = project.settings.pipeline
+    assert pipeline is not None
+    ruled, updates = pipeline.connection is None, pipeline.update
     wanted = {
-        "AWS::CodeBuild::Project": 2 + environments,
-        "AWS::CodePipeline::Pipeline": 1,
+        "AWS::CodeBuild::Project": 2 + updates + environments,
+        "AWS::CodePipeline::Pipeline": 1 + bool(pipeline.branches),
         "AWS::CodeStarNotifications::NotificationRule": 1,
         "AWS::Events::Rule": int(ruled),
         "AWS::SNS::Topic": 1,
         "AWS::SNS::TopicPolicy": 1,
         "AWS::ECR::Repository": 1,
         "AWS::IAM::ManagedPolicy": 1 + 2 * environments,
-        "AWS::IAM::Role": 3 + ruled + people + 4 * environments,
+        "AWS::IAM::Role": 3 + ruled + updates + people + 4 * environments,
         "AWS::KMS::Alias": 1,
         "AWS::KMS::Key": 1,
-        "AWS::Logs::LogGroup": 2 + environments,
+        "AWS::Logs::LogGroup": 2 + updates + environments,
         "AWS::S3::Bucket": 2,
         "AWS::S3::BucketPolicy": 2,
     }

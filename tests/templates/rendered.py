@@ -11,7 +11,7 @@ from pathlib import Path
 
 from lockstep import account_stacks
 from lockstep.testing import CODECOMMIT, CODECONNECTIONS, SETTINGS, some_settings
-from tests.templates.sample import ROOT, templates
+from tests.templates.sample import MORE, ROOT, templates
 
 _THIRD = """
 [[environments]]
@@ -23,7 +23,7 @@ on_failure = "rollback"
 # From CodeCommit to two environments, and over a connection to three: each kind of stage, trigger and subscription.
 PROJECTS = {
     "codecommit": f'{SETTINGS}approval = true\non_failure = "retry"\n{CODECOMMIT}',
-    "codeconnections": f"{SETTINGS}{_THIRD}{CODECONNECTIONS}",
+    "codeconnections": f"{SETTINGS}{_THIRD}{CODECONNECTIONS}{MORE}",
 }
 
 

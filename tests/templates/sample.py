@@ -36,8 +36,10 @@ STRICT = f'organization = "{ORGANIZATION}"\n' + "\n".join(
 )
 # Of an organization, with people named.
 MEMBERS = f'organization = "{ORGANIZATION}"\n{SETTINGS}'
+# One that takes feature branches too, and updates itself.
+MORE = 'branches = ["feature/**", "fix-*"]\nupdate = true\n'
 # Each with a pipeline: from CodeCommit, or over a connection.
-TEXTS = (SETTINGS + CODECOMMIT, f"{STRICT}\n{CODECONNECTIONS}", MEMBERS + CODECOMMIT)
+TEXTS = (SETTINGS + CODECOMMIT, f"{STRICT}\n{CODECONNECTIONS}{MORE}", f"{MEMBERS}{CODECOMMIT}update = true\n")
 KEY = f"arn:aws:kms:eu-west-1:{TOOLING}:key/made"
 TRUST, IDENTITY, RESOURCE = "trust", "identity", "resource"
 _OWN_POLICY = {

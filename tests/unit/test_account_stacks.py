@@ -59,7 +59,7 @@ def test_what_a_developer_may_become() -> None:
     assert parameters("shop-tooling-roles") == {
         "Project": "shop",
         "ArtifactBucket": "shop-artifacts-111111111111-eu-west-1",
-        "PipelineFiles": "shop-pipeline",
+        "SourceFiles": "arn:aws:s3:::shop-artifacts-111111111111-eu-west-1/shop-pipeline/Source/*",
         "Developers": f"arn:aws:iam::{TOOLING}:user/developer",
         "SigningKey": "",
         "Organization": "",
@@ -76,7 +76,7 @@ def test_who_may_deploy() -> None:
     common = {
         "Project": "shop",
         "ArtifactBucket": "shop-artifacts-111111111111-eu-west-1",
-        "PipelineFiles": "shop-pipeline",
+        "SourceFiles": "arn:aws:s3:::shop-artifacts-111111111111-eu-west-1/shop-pipeline/Source/*",
         "SigningKey": "",
         "Organization": "",
     }

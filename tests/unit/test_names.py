@@ -105,7 +105,8 @@ def test_where_the_pipeline_keeps_its_files(project: str, prefix: str) -> None:
     """CodePipeline cuts the pipeline's name to twenty letters, and so do the rights on what it keeps."""
     shop = Names(project, TOOLING, "eu-west-1")
 
-    assert (shop.pipeline_stack, shop.pipeline_prefix) == (f"{project}-pipeline", prefix)
+    files = f"arn:aws:s3:::{shop.bucket}/{prefix}/Source/*"
+    assert (shop.pipeline_stack, shop.source_files(shop.pipeline_stack)) == (f"{project}-pipeline", files)
     assert shop.job("deploy-test") == f"arn:aws:codebuild:eu-west-1:{TOOLING}:project/{project}-deploy-test"
 
 

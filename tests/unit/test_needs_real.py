@@ -169,6 +169,7 @@ def test_a_layer_of_the_template() -> None:
         ("AWS::KinesisFirehose::DeliveryStream", "RoleARN", "firehose"),
         ("AWS::ECS::TaskDefinition", "TaskRoleArn", "ecs-tasks"),
         ("AWS::Events::Rule", "RoleArn", "events"),
+        ("AWS::CodePipeline::Pipeline", "RoleArn", "codepipeline"),
     ],
 )
 def test_whom_a_role_is_passed_to(kind: str, property_: str, service: str) -> None:

@@ -177,7 +177,7 @@ def test_the_stack_of_a_pipeline_from_codecommit() -> None:
     """From CodeCommit there is no connection and no filter; each project may be started by its exact ARN."""
     found = step(SETTINGS.replace("[tooling]", f"{CODECOMMIT}\n[tooling]") + STAGING)
 
-    job = "arn:aws:codebuild:eu-west-1:111111111111:project/shop-"
+    job, role = "arn:aws:codebuild:eu-west-1:111111111111:project/shop-", "arn:aws:iam::111111111111:role/shop-"
     assert (found.stack, found.template, found.where, found.needs_key) == (
         "shop-pipeline", "pipeline.yaml", "tooling", True,
     )  # fmt: skip
@@ -185,10 +185,14 @@ def test_the_stack_of_a_pipeline_from_codecommit() -> None:
         "Project": "shop",
         "Settings": "infra/environments.toml",
         "ArtifactBucket": "shop-artifacts-111111111111-eu-west-1",
-        "PipelineFiles": "shop-pipeline",
+        "SourceFiles": "arn:aws:s3:::shop-artifacts-111111111111-eu-west-1/shop-pipeline/Source/*",
         "Projects": ",".join(
             f"{job}{name}" for name in ("verify", "build", "deploy-test", "deploy-prod", "deploy-staging")
         ),
+        "JobRoles": ",".join(
+            f"{role}{name}" for name in ("build", "deployer-test", "deployer-prod", "deployer-staging")
+        ),
+        "UpdatesItself": "false",
         "Repository": "shop",
         "Branch": "main",
         "ConnectionArn": "",
@@ -224,6 +228,73 @@ def test_which_pushes_start_it(push: Push, paths: object) -> None:
         "CodeStarSourceConnection", "Source",
     )  # fmt: skip
     assert (event["Branches"], event.get("FilePaths")) == ({"Includes": [{"Ref": "Branch"}]}, paths)
+
+
+def test_it_updates_itself() -> None:
+    """Where the settings ask for it, the pipeline first becomes what the source says, and then begins anew."""
+    found = resources(an_environment(name="test"), updates=True)["Pipeline"]["Properties"]
+
+    assert [stage["Name"] for stage in found["Stages"]] == [
+        "Source", "UpdatePipeline", "Verify", "Release", "Deploy-test",
+    ]  # fmt: skip
+    (action,) = found["Stages"][1]["Actions"]
+    assert (action["Configuration"], action["InputArtifacts"]) == (
+        {"ProjectName": {"Ref": "UpdateProject"}}, [{"Name": "Source"}],
+    )  # fmt: skip
+    assert found["RestartExecutionOnUpdate"] is True
+
+
+def test_it_does_not_update_itself() -> None:
+    """Unless the settings ask for it, no push changes the pipeline."""
+    found = resources(an_environment(name="test"))["Pipeline"]["Properties"]
+
+    assert "UpdatePipeline" not in [stage["Name"] for stage in found["Stages"]]
+    assert "RestartExecutionOnUpdate" not in found
+
+
+def test_feature_branches() -> None:
+    """A push to a branch that fits is verified, released, and deployed beside what the first environment runs."""
+    environments = (an_environment(name="test"), an_environment(name="prod", approval=True))
+
+    found = resources(*environments, push=Push(("a/**",), (), ("feature/**",)), updates=True)
+
+    branches, released = (found[name]["Properties"] for name in ("BranchesPipeline", "Pipeline"))
+    assert branches["Name"] == {"Fn::Sub": "${Project}-branches"}
+    (event,) = branches["Triggers"][0]["GitConfiguration"]["Push"]
+    assert event == {
+        "Branches": {"Includes": ["feature/**"], "Excludes": [{"Ref": "Branch"}]}, "FilePaths": {"Includes": ["a/**"]},
+    }  # fmt: skip
+    assert [stage["Name"] for stage in branches["Stages"]] == ["Source", "Verify", "Release", "Deploy-test"]
+    same = {stage["Name"]: stage for stage in released["Stages"]}
+    assert branches["Stages"][:3] == [same[name] for name in ("Source", "Verify", "Release")]
+    (action,) = branches["Stages"][3]["Actions"]
+    assert action["Configuration"]["BuildspecOverride"] == "buildspecs/branch.yml"
+    assert {one["name"]: one["value"] for one in json.loads(action["Configuration"]["EnvironmentVariables"])} == {
+        "LOCKSTEP_RELEASE": "#{Release.LOCKSTEP_RELEASE}",
+        "LOCKSTEP_EXECUTION": "#{codepipeline.PipelineExecutionId}",
+        "LOCKSTEP_BRANCH": "#{SourceVariables.BranchName}",
+    }
+
+
+def test_no_feature_branches() -> None:
+    """Where the settings name no branches there is no pipeline for them."""
+    assert "BranchesPipeline" not in resources(an_environment(name="test"), push=Push())
+
+
+def test_who_reads_the_source_of_a_branch() -> None:
+    """What builds, and what deploys to the first environment, reads the source of feature branches; nobody else."""
+    text = SETTINGS.replace("[tooling]", f'{CODECONNECTIONS}branches = ["feature/**"]\n[tooling]')
+    released, branches = (
+        f"arn:aws:s3:::shop-artifacts-111111111111-eu-west-1/shop-{name}/Source/*" for name in ("pipeline", "branches")
+    )
+
+    stacks = {one.stack: one.parameters for one in account_stacks.plan(parsed(text), ())}
+
+    assert {name: given["SourceFiles"].split(",") for name, given in stacks.items() if "SourceFiles" in given} == {
+        "shop-tooling-roles": [released, branches],
+        "shop-deployer-test": [released, branches],
+        "shop-deployer-prod": [released],
+    }
 
 
 def test_what_is_deployed_is_rendered(tmp_path: Path) -> None:

@@ -35,6 +35,21 @@ def test_a_pipeline_over_a_connection() -> None:
     )
 
 
+def test_a_pipeline_of_branches_that_updates_itself() -> None:
+    """Over a connection there may be a pipeline for feature branches, and it may update itself."""
+    found = settings.parse(toml(top=f'{CODECONNECTIONS}branches = ["feature/**"]\nupdate = true\n'), FILE)
+
+    assert found.pipeline is not None
+    assert (found.pipeline.branches, found.pipeline.update) == (("feature/**",), True)
+
+
+def test_branches_of_a_protected_environment() -> None:
+    """Feature branches go to the first environment, which therefore cannot be protected."""
+    text = toml(f"{TEST}\nprotect = true", PROD, top=f'{CODECONNECTIONS}branches = ["feature/**"]\n')
+
+    assert complaint(text) == said("12 pipeline.branches", "branches go to test, which is protected")
+
+
 def test_settings_need_no_pipeline() -> None:
     """A project can do without a pipeline, and then no environment waits for an approval."""
     found = settings.parse(toml(), FILE)
@@ -64,6 +79,10 @@ def test_what_an_environment_says_of_its_stage() -> None:
         (CODECONNECTIONS.replace(CONNECTION, ELSEWHERE), "8 pipeline.connection",
          f"{ELSEWHERE[:60] + '...'!r} is of another account or region than tooling's"),
         (f'{CODECOMMIT}paths = ["a"]\n', "8 pipeline.paths", 'it is only for source = "codeconnections"'),
+        (f'{CODECOMMIT}branches = ["a"]\n', "8 pipeline.branches", 'it is only for source = "codeconnections"'),
+        (f'{CODECONNECTIONS}branches = ["a b"]\n', "12 pipeline.branches[0]",
+         "'a b' is not a pattern of branches: letters, digits, _ . / - and *"),
+        (f'{CODECONNECTIONS}update = "yes"\n', "12 pipeline.update", "it is neither true nor false, without quotes"),
         (f'{CODECOMMIT}connection = "{CONNECTION}"\n', "8 pipeline.connection",
          'it is only for source = "codeconnections"'),
         (CODECOMMIT.replace('"main"', '"a b"'), "7 pipeline.branch",
