@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, NotRequired, TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
 from botocore.exceptions import ClientError
 
@@ -32,10 +32,10 @@ LONGEST = 3600
 
 
 class Where(TypedDict):
-    """A change set: its id, and for who has rights by the names of stacks, its stack."""
+    """A change set: its id or name, and its stack, since rights are given by the names of stacks."""
 
     ChangeSetName: str
-    StackName: NotRequired[str]
+    StackName: str
 
 
 @contextmanager

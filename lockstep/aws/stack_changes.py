@@ -93,7 +93,7 @@ class AccountStacks(Stacks):
         with answers(tried), planned.alone(tried):
             self.cloudformation.delete_change_set(StackName=stack, ChangeSetName=name)
             change_set = self._change_set(stack, name, wanted, "UPDATE")["Id"]
-            changes = self._changes(change_set, tried)
+            changes = self._changes(stack, change_set, tried)
         # With no changes it is the same, put in other words.
         return unchanged if changes is None else StackPreview(Change.UPDATE, changes, change_set, protection)
 
@@ -111,7 +111,7 @@ class AccountStacks(Stacks):
             self._create(stack, wanted, tried)
         elif shown.change_set:
             with answers(tried), planned.alone(tried):
-                self.cloudformation.execute_change_set(ChangeSetName=shown.change_set)
+                self.cloudformation.execute_change_set(StackName=stack, ChangeSetName=shown.change_set)
             self._wait(stack, "stack_update_complete", tried)
         if shown.protection is not None:
             self.protect(stack, on=shown.protection)
@@ -121,7 +121,7 @@ class AccountStacks(Stacks):
         """Take away the change set that was shown and will not be applied."""
         if shown.change_set:
             with answers(f"taking back the plan for {stack} in account {self.account}"):
-                self.cloudformation.delete_change_set(ChangeSetName=shown.change_set)
+                self.cloudformation.delete_change_set(StackName=stack, ChangeSetName=shown.change_set)
 
     def delete(self, stack: StackName) -> None:
         """Delete a stack and wait; nothing where there is none. Raises StackError with the first reason."""
@@ -143,13 +143,13 @@ class AccountStacks(Stacks):
         with answers(tried), planned.alone(tried):
             made = self._change_set(stack, "lockstep-create", wanted, "CREATE")
             try:
-                self._changes(made["Id"], tried)
+                self._changes(stack, made["Id"], tried)
             except StackError:
                 # CloudFormation has made an empty stack to hold it.
                 with suppress(LockstepError):
                     self.delete(StackName(made["StackId"]))
                 raise
-            self.cloudformation.execute_change_set(ChangeSetName=made["Id"])
+            self.cloudformation.execute_change_set(StackName=stack, ChangeSetName=made["Id"])
         self._wait(StackName(made["StackId"]), "stack_create_complete", tried)
 
     def _additions(self, stack: StackName, wanted: StackContent) -> tuple[ResourceChange, ...]:
@@ -174,15 +174,16 @@ class AccountStacks(Stacks):
             OnStackFailure="DELETE" if kind == "CREATE" else "ROLLBACK",
         )
 
-    def _changes(self, change_set: str, tried: str) -> tuple[ResourceChange, ...] | None:
+    def _changes(self, stack: StackName, change_set: str, tried: str) -> tuple[ResourceChange, ...] | None:
         """Wait for a change set and return what it changes; None, and it is gone, where it changes nothing."""
+        where: planned.Where = {"StackName": stack, "ChangeSetName": change_set}
         try:
-            found = planned.changes(self.cloudformation, {"ChangeSetName": change_set}, self.poll, tried)
+            found = planned.changes(self.cloudformation, where, self.poll, tried)
         except StackError:
-            self.cloudformation.delete_change_set(ChangeSetName=change_set)
+            self.cloudformation.delete_change_set(**where)
             raise
         if found is None:
-            self.cloudformation.delete_change_set(ChangeSetName=change_set)
+            self.cloudformation.delete_change_set(**where)
         return found
 
     def _at_rest(self, stack: StackName, tried: str) -> StackState | None:

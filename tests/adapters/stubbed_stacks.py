@@ -19,7 +19,7 @@ STACK = StackName("shop-account-test")
 MADE = datetime(2026, 1, 1, tzinfo=UTC)
 ID = f"arn:aws:cloudformation:eu-west-1:{ACCOUNT}:stack/{STACK}/1"
 SET = f"arn:aws:cloudformation:eu-west-1:{ACCOUNT}:changeSet/lockstep-x/1"
-WHERE, BY_ID, BY_SET = {"StackName": STACK}, {"StackName": ID}, {"ChangeSetName": SET}
+WHERE, BY_ID, BY_SET = {"StackName": STACK}, {"StackName": ID}, {"StackName": STACK, "ChangeSetName": SET}
 ABSENT = f"Stack with id {STACK} does not exist"
 EMPTY = "The submitted information didn't contain changes. Submit different information to create a change set."
 TEMPLATE = """
