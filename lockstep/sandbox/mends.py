@@ -297,6 +297,7 @@ MENDS = (
     mended_policies.conditional_writes_are_seen,
     mended_policies.stack_calls_name_their_role,
     mended_policies.role_calls_name_the_boundary,
+    mended_policies.simulations_are_of_somebody,
     mended_policies.roles_of_stacks_have_boundaries,
     remember_the_execution_role,
     mended_execution.roles_are_passed,
