@@ -470,7 +470,7 @@ def pipeline_deploy(c: Context, yes: bool = False, dry_run: bool = False, json: 
         "approve": "give approval in this stage; goes on where an execution waits there; may be given more than once",
         "reject": "end the execution that waits for approval in this stage",
         "commit": "run this commit; default: the newest one of the branch",
-        "branch": "run this branch's newest commit, by the pipeline that a push to it starts; default: the released one",
+        "branch": "run this branch's newest commit by the pipeline that a push to it starts; default: the released one",
         "json": JSON,
     },
 )

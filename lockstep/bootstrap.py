@@ -97,7 +97,7 @@ def check_rights(planned: tuple[Planned, ...], opened: Opened, knowledge: Knowle
             wanted.setdefault(resource, []).append(action)
         if refused := administrator.rights.refused(wanted):
             raise IdentityError(
-                f"bootstrapping {mine[0].step.where}, account {account}, as {administrator.identity.caller}",
+                f"changing {mine[0].step.where}, account {account}, as {administrator.identity.caller}",
                 f"it may not: {', '.join(refused[:6])}" + (f", and {len(refused) - 6} more" if refused[6:] else ""),
                 "use an administrator of that account; nothing was changed",
             )

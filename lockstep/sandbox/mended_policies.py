@@ -288,21 +288,3 @@ def stack_calls_name_their_role() -> None:
         return context
 
     seams.replace("core.iam_actions", "request_tag_context(service, iam_action, body, params)", wrap)
-
-
-def simulations_are_of_somebody() -> None:
-    """IAM's simulator is asked about a role, user or group, and a policy may say about which (list_awsiam).
-
-    MiniStack lets only those ask who may ask about anybody.
-    """
-
-    def wrap(original: Any) -> Any:
-        def extract(service: str, method: str, path: str, headers: Any, body: bytes, params: Any, *where: str) -> Any:
-            about = params.get("PolicySourceArn") if service == "iam" else None
-            found = about[0] if isinstance(about, list) else about
-            return found or original(service, method, path, headers, body, params, *where)
-
-        return extract
-
-    resource = "service, method, path, headers, body, query_params, region, account_id"
-    seams.replace("core.iam_actions", f"extract_resource_arn({resource})", wrap)

@@ -26,6 +26,7 @@ from lockstep.sandbox import (
     mended_images,
     mended_pipelines,
     mended_policies,
+    mended_simulator,
     mended_trail,
     seams,
 )
@@ -297,7 +298,6 @@ MENDS = (
     mended_policies.conditional_writes_are_seen,
     mended_policies.stack_calls_name_their_role,
     mended_policies.role_calls_name_the_boundary,
-    mended_policies.simulations_are_of_somebody,
     mended_policies.roles_of_stacks_have_boundaries,
     remember_the_execution_role,
     mended_execution.roles_are_passed,
@@ -309,6 +309,8 @@ MENDS = (
     mended_images.scans_find_nothing,
     mended_pipelines.stacks_have_pipelines,
     mended_pipelines.pipelines_are_told,
+    mended_simulator.simulations_are_of_somebody,
+    mended_simulator.simulations_tell_what_they_miss,
     mended_trail.trail_names_call_and_caller,
 )
 MENDS_BY_SCHEMAS = (

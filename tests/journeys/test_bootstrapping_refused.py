@@ -29,7 +29,7 @@ def test_rights_are_missing(terminal: Terminal, flag: str) -> None:
     seen = terminal.invoke("bootstrap", flag)
 
     error = (
-        f"error: bootstrapping test, account {TEST}, as arn:aws:iam::{TEST}:user/administrator",
+        f"error: changing test, account {TEST}, as arn:aws:iam::{TEST}:user/administrator",
         "  answer: it may not: iam:CreateRole",
         "  next: use an administrator of that account; nothing was changed",
     )

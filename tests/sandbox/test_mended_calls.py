@@ -235,23 +235,3 @@ def test_an_image_has_its_size(mended: Server) -> None:
 def test_upstream_still_lacks_sizes(unmended: Server) -> None:
     """Once this fails, upstream has it: delete the mend `images_have_their_size`."""
     assert size_of(unmended) != 321
-
-
-def simulate(server: Server) -> list[str]:
-    """Ask IAM's simulator about two roles, as the first of them, which may ask about itself only."""
-    names = ("asks-itself", "somebody-else")
-    roles = [f"arn:aws:iam::{TOOLING}:role/{name}" for name in names]
-    allowed = allow("iam:SimulatePrincipalPolicy", roles[0])
-    first, _ = (server.role(TOOLING, name, allowed) for name in names)
-    ask = server.client("iam", server.assume(first)).simulate_principal_policy
-    return [outcome(ask, PolicySourceArn=role, ActionNames=["s3:GetObject"]) for role in roles]
-
-
-def test_a_simulation_is_of_one_role(mended: Server) -> None:
-    """Who may ask what one role may, may not ask it of another."""
-    assert simulate(mended) == ["done", "AccessDenied"]
-
-
-def test_upstream_still_lacks_simulations_of_one_role(unmended: Server) -> None:
-    """Once this fails, upstream has it: delete the mend `simulations_are_of_somebody`."""
-    assert simulate(unmended) == ["AccessDenied", "AccessDenied"]

@@ -186,7 +186,7 @@ def test_rights_are_missing() -> None:
     found = refusal(world, preview(world))
 
     assert found == (
-        f"bootstrapping test, account {TEST}, as arn:aws:iam::{TEST}:user/administrator",
+        f"changing test, account {TEST}, as arn:aws:iam::{TEST}:user/administrator",
         "it may not: iam:CreateRole, iam:CreatePolicy",
         "use an administrator of that account; nothing was changed",
     )
