@@ -52,12 +52,19 @@ class Suites:
 
     def run(self, suite: Suite, say: Say) -> SuiteOutcome:
         """Run the tests of one service, each line of theirs to `say`; leave their report, without any secret."""
-        folder, name = self.root / "services" / suite.service / INTEGRATION, self._report(f"-{suite.service}")
+        folder = (self.root / "services" / suite.service / INTEGRATION).absolute()
+        name = self._report(f"-{suite.service}")
         with tempfile.TemporaryDirectory(prefix="lockstep-") as scratch:
             found = Path(scratch) / "report.xml"
             own = {"HOME": scratch, "TMPDIR": scratch, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONUTF8": "1"}
             env = {**self.env, **own, **told(suite, self.environment)}
-            ended = process.run(argv(folder, found), env, cwd=folder, on_line=lambda line: say(f"  {line}"))
+
+            def show(line: str) -> None:
+                # Where the report is for the moment helps nobody: it is gone when the line is read.
+                if str(found) not in line:
+                    say(f"  {line}".rstrip())
+
+            ended = process.run(argv(folder, found), env, cwd=folder, on_line=show)
             summary = process.tail(ended.output, 1).strip("= ")
             if not found.exists() or ended.status not in _FINISHED:
                 summary = f"pytest ended with {ended.status}, not with its tests: {summary}".removesuffix(": ")

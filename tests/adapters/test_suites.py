@@ -79,6 +79,7 @@ def test_tests_that_pass(tree: Tree) -> None:
 
     assert (outcome.service, outcome.passed, outcome.report) == ("hello", True, "reports/integration-test-hello.xml")
     assert outcome.summary.startswith("2 passed in ")
+    assert [line for line in tree.said if "report.xml" in line or line.isspace()] == []
     assert [line.split()[:2] for line in tree.said if "::" in line] == [
         ["test_a.py::test_one", "PASSED"],
         ["test_a.py::test_two", "PASSED"],
