@@ -33,7 +33,7 @@ def test_hello_is_tested(place: Place) -> None:
 def test_a_test_that_fails(place: Place) -> None:
     """An integration test that fails ends with 6 and names service and report, in which no key of anybody's stands."""
     tests = place.folder / "services" / "hello" / "integration" / "test_more.py"
-    tests.write_text("import os\n\n\ndef test_more():\n    assert os.environ['AWS_SESSION_TOKEN'] == ''\n")
+    tests.write_text("import os\n\n\ndef test_more():\n    assert os.environ['AWS_SECRET_ACCESS_KEY'] == ''\n")
 
     ran = place.invoke("integration", "--env", "test")
 

@@ -19,7 +19,7 @@ def function() -> Any:
     def call(path: str) -> dict[str, Any]:
         context = {"requestId": "integration", "stage": "live"}
         event = {"httpMethod": "GET", "path": path, "resource": path, "headers": {}, "requestContext": context}
-        answer: dict[str, Any] = client.invoke(FunctionName=name, Payload=json.dumps(event))
+        answer = client.invoke(FunctionName=name, Payload=json.dumps(event))
         found: dict[str, Any] = json.loads(answer["Payload"].read())
         assert "FunctionError" not in answer, found
         return found
