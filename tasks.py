@@ -271,6 +271,33 @@ def smoke(
 
 
 @task(
+    iterable=["service"],
+    help={
+        "env": ENV,
+        "service": SERVICE,
+        "branch": "test what this feature branch has beside the environment",
+        "profile": PROFILE,
+        "json": JSON,
+    },
+)
+def integration(
+    c: Context,
+    service: list[str],
+    env: str | None = None,
+    branch: str | None = None,
+    profile: str | None = None,
+    json: bool = False,
+) -> None:
+    """Run services' integration tests in an environment.
+
+    Example: invoke integration --env test
+    """
+    from lockstep import looking
+
+    _end(looking.integration(_open(c, json, profile), env, service, branch))
+
+
+@task(
     help={
         "drift": "ask CloudFormation, too, what was changed beside it; takes some seconds for each stack",
         "json": JSON,
@@ -522,8 +549,8 @@ def run_buildspec(
 
 
 namespace = Collection(
-    doctor, build, push, package, release, plan, deploy, promote, rollback, smoke, status, history, unlock, bootstrap,
-    permissions, destroy, prune,
+    doctor, build, push, package, release, plan, deploy, promote, rollback, smoke, integration, status, history, unlock,
+    bootstrap, permissions, destroy, prune,
 )  # fmt: skip
 namespace.add_collection(Collection("buildspec", run_buildspec))
 namespace.add_collection(Collection("sandbox", start, stop, reset, sandbox_status))

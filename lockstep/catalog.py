@@ -13,7 +13,7 @@ from pathlib import Path
 from lockstep import canonical, grants, smoke, template
 from lockstep.errors import ConfigError, did_you_mean
 from lockstep.model import Grants, ImageFunction, Service, Sha256, SmokeEvent
-from lockstep.names import RESERVED
+from lockstep.names import INTEGRATION, RESERVED
 from lockstep.needs import Knowledge
 
 ContextFiles = Callable[[Path, Path], Iterable[str]]
@@ -78,6 +78,7 @@ def _service(root: Path, folder: Path, context_files: ContextFiles, knowledge: K
         package_hash=package,
         image_hashes=hashes,
         grants=_grants(folder, knowledge),
+        has_integration=(folder / INTEGRATION).is_dir(),
     )
 
 
@@ -162,11 +163,14 @@ def _image_hash(folder: Path, image: ImageFunction, context_files: ContextFiles)
 
 
 def _package_hash(folder: Path, images: tuple[ImageFunction, ...], paths: Collection[Path]) -> Sha256:
-    """Hash every file of a service but those that concern an image alone: its context, if nothing else uses that."""
+    """Hash every file of a service but those that concern an image or its tests alone.
+
+    That is an image's context and the folder of integration tests, each if nothing else of the template uses it.
+    """
     home = _place(folder, ".")
     contexts = [
         folder / context.relative_to(home)
-        for context in {_place(folder, image.context) for image in images}
+        for context in {home / INTEGRATION, *(_place(folder, image.context) for image in images)}
         if home in context.parents and not any(p.is_relative_to(context) or context.is_relative_to(p) for p in paths)
     ]
     files: dict[str, str] = {}

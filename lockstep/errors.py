@@ -5,7 +5,7 @@
     ├── IdentityError        3   credentials, wrong account, AssumeRole refused; DeniedError: AWS said no
     ├── BuildError           4   Docker engine, Dockerfile, image
     ├── RegistryError        5   repository missing, push refused
-    ├── DeployError          6   deployment, smoke test or build by a buildspec failed, stacks left in a clean state
+    ├── DeployError          6   deployment, a test of it or build by a buildspec failed, stacks left in a clean state
     ├── StackError           7   the stack needs a person
     ├── BusyError            8   somebody else's deployment holds it
     ├── GateError            9   a release that may not go on: missing, altered, unproven

@@ -102,7 +102,8 @@ def all_running(
     services: Collection[str], environment: Environment, names: Names, target: Target
 ) -> tuple[RunningService, ...]:
     """Ask an environment's account what runs of some services, and leave out those that have no stack there."""
-    found = (running(name, names.service_stack(environment.name, name), (), target) for name in sorted(services))
+    stacks = ((name, names.service_stack(environment.name, name, environment.branch)) for name in sorted(services))
+    found = (running(name, stack, (), target) for name, stack in stacks)
     return tuple(now for now in found if now.status is not None)
 
 

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime
 
 from lockstep import catalog, deployments, execute, gates, history, making, plan, report, status_report
-from lockstep.errors import BusyError, DeployError, GateError, IdentityError, LockstepError, UnavailableError
+from lockstep.errors import (
+    BusyError,
+    ConfigError,
+    DeployError,
+    GateError,
+    IdentityError,
+    LockstepError,
+    UnavailableError,
+)
 from lockstep.history import Circumstances, Deployments
 from lockstep.model import (
     Environment,
@@ -18,12 +27,15 @@ from lockstep.model import (
     Release,
     Result,
     RunningService,
+    Service,
     ServiceOutcome,
     SmokeOutcome,
     StackName,
+    SuiteOutcome,
     smoke_exit_code,
 )
-from lockstep.ports import Releases, Target, Wiring
+from lockstep.names import INTEGRATION
+from lockstep.ports import Releases, Say, Suite, Target, Wiring
 from lockstep.usecase import environment_of, number, say_which, target_of, use_case
 
 
@@ -61,21 +73,10 @@ def smoke(wiring: Wiring, named: str | None, services: Collection[str] = ()) -> 
     releases, target = wiring.deployer(environment.name)
     chosen = [service.name for service in catalog.select(wiring.services(), services)]
     outcomes: list[SmokeOutcome] = []
-    running = execute.all_running(chosen, environment, names, target)
-    if absent := ", ".join(name for name in chosen if name not in {now.name for now in running}):
-        cure = f"invoke deploy --env {environment.name}"
-        raise DeployError(f"smoke-testing {environment.name}", f"{absent} does not run there", cure)
-    for now in running:
-        plan.check_stack(now.stack, environment.account, now.status)
-    for release_id in dict.fromkeys(now.release for now in running):
-        if release_id is None:
-            raise GateError(f"smoke-testing {environment.name}", "a stack there names no release", "invoke status")
-        release = making.find_release(releases.store, release_id)
-        tested = tuple(now for now in running if now.release == release_id)
-        gates.check_runs(environment.name, release, tested)
+    tried = f"smoke-testing {environment.name}"
+    for release, tested in _as_released(wiring, tried, chosen, environment, releases, target):
         outcome = _test(wiring, environment, release, tested, releases, target)
-        if execute.all_running([now.name for now in tested], environment, names, target) != tested:
-            raise BusyError(f"smoke-testing {environment.name}", "what runs there was changed meanwhile", "repeat")
+        _see_unchanged(wiring, tried, environment, tested, target)
         about = Circumstances(Kind.SMOKE, wiring.clock.now(), releases.caller, wiring.execution())
         record = history.of_outcome(outcome, release, tested, about)
         deployments.append_news(target.store, names, environment.account, record)
@@ -86,6 +87,101 @@ def smoke(wiring: Wiring, named: str | None, services: Collection[str] = ()) -> 
     for failure in report.smoke_failures(environment.name, outcomes):
         wiring.console.complain(failure)
     return smoke_exit_code(tuple(outcomes))
+
+
+@use_case
+def integration(wiring: Wiring, named: str | None, services: Collection[str] = (), branch: str | None = None) -> int:
+    """Run the integration tests of the tree's services against what runs in an environment. Nothing is recorded."""
+    say_which(wiring)
+    environment = _beside(environment_of(wiring.settings(), named), branch)
+    chosen = _with_tests(catalog.select(wiring.services(), services), services)
+    releases, target = wiring.deployer(environment.name)
+    outcomes: list[SuiteOutcome] = []
+    nothing = f"no service has a folder {INTEGRATION}/"
+    if chosen:
+        tried = f"integration-testing {environment.name}"
+        found = _as_released(wiring, tried, chosen, environment, releases, target)
+        running = tuple(now for _, tested in found for now in tested)
+        outcomes += (_run_suite(now, target, wiring.console.say) for now in running)
+        _see_unchanged(wiring, tried, environment, running, target)
+    else:
+        target.suites.skip(nothing)
+    told = {"target": target_of(wiring), "environment": environment.name}
+    document = {**told, "integration": report.suites_document(outcomes)}
+    wiring.console.result(report.suites_lines(outcomes) or (f"Nothing was tested: {nothing}.",), document)
+    for failure in report.suites_failures(environment.name, outcomes, _flags(environment)):
+        wiring.console.complain(failure)
+    return 0 if all(one.passed for one in outcomes) else DeployError.exit_code
+
+
+def _beside(environment: Environment, branch: str | None) -> Environment:
+    """Return an environment, or what a feature branch has beside it; raises ConfigError for one without a name."""
+    if branch is not None and not branch.strip():
+        tried = f"integration-testing a branch of {environment.name}"
+        raise ConfigError(tried, "its name is empty", "give it, or leave --branch out")
+    return replace(environment, branch=branch or "")
+
+
+def _flags(environment: Environment) -> str:
+    return f" --branch {shlex.quote(environment.branch)}" if environment.branch else ""
+
+
+def _with_tests(services: Collection[Service], named: Collection[str]) -> list[str]:
+    """Return which services have integration tests; raises ConfigError for a named one that has none."""
+    without = [service.name for service in services if not service.has_integration]
+    if named and without:
+        folders = ", ".join(f"services/{name}/{INTEGRATION}" for name in without)
+        cure = "add tests there, or leave --service out"
+        raise ConfigError(f"integration-testing {', '.join(without)}", f"there is no folder {folders}", cure)
+    return [service.name for service in services if service.has_integration]
+
+
+def _run_suite(now: RunningService, target: Target, say: Say) -> SuiteOutcome:
+    state = target.stacks.describe(now.stack)
+    say(f"{now.name}: integration tests against {now.stack}")
+    if state is None:
+        raise BusyError(f"integration-testing {now.stack}", "it was removed meanwhile", "invoke status")
+    functions = {name: state.resources[name] for name in state.functions if name in state.resources}
+    return target.suites.run(Suite(now.name, now.stack, state.outputs, functions), say)
+
+
+def _as_released(
+    wiring: Wiring,
+    tried: str,
+    chosen: Collection[str],
+    environment: Environment,
+    releases: Releases,
+    target: Target,
+) -> tuple[tuple[Release, tuple[RunningService, ...]], ...]:
+    """Return what runs of some services, by their releases, after it was seen that they run these releases' digests.
+
+    Raises DeployError for a service that is not there, GateError for one that runs something else.
+    """
+    running = execute.all_running(chosen, environment, wiring.settings().names, target)
+    if absent := ", ".join(name for name in chosen if name not in {now.name for now in running}):
+        cure = f"invoke deploy --env {environment.name}{_flags(environment)}"
+        raise DeployError(tried, f"{absent} does not run there", cure)
+    for now in running:
+        plan.check_stack(now.stack, environment.account, now.status)
+    found = []
+    for release_id in dict.fromkeys(now.release for now in running):
+        if release_id is None:
+            raise GateError(tried, "a stack there names no release", "invoke status")
+        release = making.find_release(releases.store, release_id)
+        tested = tuple(now for now in running if now.release == release_id)
+        gates.check_runs(environment.name, release, tested)
+        found.append((release, tested))
+    return tuple(found)
+
+
+def _see_unchanged(
+    wiring: Wiring, tried: str, environment: Environment, tested: tuple[RunningService, ...], target: Target
+) -> None:
+    """See that what was tested still runs; raises BusyError where nobody knows what it was that was tested."""
+    names = wiring.settings().names
+    now = {one.name: one for one in execute.all_running([one.name for one in tested], environment, names, target)}
+    if now != {one.name: one for one in tested}:
+        raise BusyError(tried, "what runs there was changed meanwhile", "repeat")
 
 
 def _test(

@@ -116,7 +116,7 @@ class Service:
     """A folder in services/: one stack in each environment.
 
     `package_hash` covers what the packaged template depends on, `image_hashes` each image's build inputs,
-    `source_hash` both. Smoke events are no part of what is deployed.
+    `source_hash` both. Smoke events and integration tests are no part of what is deployed.
     """
 
     name: str
@@ -126,6 +126,7 @@ class Service:
     package_hash: Sha256
     image_hashes: tuple[tuple[str, Sha256], ...] = ()
     grants: Grants = Grants()
+    has_integration: bool = False
 
 
 class Severity(StrEnum):
@@ -417,6 +418,16 @@ def smoke_exit_code(outcomes: tuple[SmokeOutcome, ...]) -> int:
     """0 only if every smoke test passed; else what the first failure ends with: 6, or its error's own."""
     failed = (6 if test.error is None else test.error.exit_code for test in outcomes if not test.passed)
     return next(failed, 0)
+
+
+@dataclass(frozen=True)
+class SuiteOutcome:
+    """How a service's integration tests ended, in their last words; `report` is a path in the working tree."""
+
+    service: str
+    passed: bool
+    summary: str
+    report: str
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,8 @@ TEMPLATE_TAG = "lockstep:template"
 SETTINGS_TAG = "lockstep:settings"
 LABEL_COMMIT = "org.opencontainers.image.revision"
 LABEL_SOURCE = "lockstep.source-hash"
+# The folder of a service in which its integration tests are.
+INTEGRATION = "integration"
 
 # A service or environment may not be called like a part of our own names in the tooling account.
 RESERVED = frozenset(

@@ -22,6 +22,7 @@ from lockstep.model import (
     Service,
     Sha256,
     StackName,
+    SuiteOutcome,
 )
 
 if TYPE_CHECKING:
@@ -268,6 +269,26 @@ class Sam(Protocol):
 
 
 @dataclass(frozen=True)
+class Suite:
+    """The integration tests of a service, and the stack that they are about; `functions` are names by logical ids."""
+
+    service: str
+    stack: StackName
+    outputs: Mapping[str, str] = field(default_factory=dict)
+    functions: Mapping[str, str] = field(default_factory=dict)
+
+
+class Suites(Protocol):
+    """Integration tests with one environment's credentials. Whatever becomes of them, a JUnit report is left."""
+
+    def run(self, suite: Suite, say: Say) -> SuiteOutcome:
+        """Run the tests of one service."""
+
+    def skip(self, reason: str) -> None:
+        """Leave the report of a run in which there was nothing to test."""
+
+
+@dataclass(frozen=True)
 class Tooling:
     """The tooling account, opened as the caller, who was proven to be in it; without `signer` nothing is signed."""
 
@@ -290,6 +311,7 @@ class Target:
     sam: Sam
     policies: Policies
     change_sets: ChangeSets
+    suites: Suites
 
 
 @dataclass(frozen=True)

@@ -59,6 +59,19 @@ def outfit(environ: Mapping[str, str], tools: str) -> dict[str, str]:
     return {"PATH": f"{tools}:{_TOOLS}", "LANG": "C.UTF-8", "TERM": "xterm", **carried}
 
 
+def bare(environ: Mapping[str, str], tools: str) -> dict[str, str]:
+    """Return what a child begins with that installs nothing: an outfit without the way to package registries."""
+    return {name: value for name, value in outfit(environ, tools).items() if not name.startswith(("PIP_", "UV_"))}
+
+
+def mask(text: str, env: Mapping[str, str]) -> str:
+    """Return a text without the secrets of `env`, ids of access keys and logins in URLs."""
+    for name in SECRETS:
+        if secret := env.get(name):
+            text = text.replace(secret, MASK)
+    return _TELLING.sub(MASK, text)
+
+
 def find(tool: str, env: Mapping[str, str]) -> str:
     """Return the path of a tool on the child's PATH; raises ConfigError where there is none."""
     path = shutil.which(tool, path=env.get("PATH", ""))
@@ -79,7 +92,6 @@ def run(
     Raises ConfigError where the tool is not on the child's PATH. Where the run is interrupted the child is ended
     before that goes on; `patience` is how many seconds it has to tidy up, each time it is told to.
     """
-    secrets = [env[name] for name in SECRETS if env.get(name)]
     lines: list[str] = []
     with subprocess.Popen(
         (find(argv[0], env), *argv[1:]),
@@ -95,10 +107,7 @@ def run(
         assert child.stdout is not None  # noqa: S101 - PIPE was asked for
         try:
             for raw in child.stdout:
-                line = raw.rstrip("\n")
-                for secret in secrets:
-                    line = line.replace(secret, MASK)
-                line = _TELLING.sub(MASK, line)
+                line = mask(raw.rstrip("\n"), env)
                 lines.append(line)
                 if on_line is not None:
                     on_line(line)

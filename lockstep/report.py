@@ -16,6 +16,7 @@ from lockstep.model import (
     ServiceBuild,
     SmokeOutcome,
     Step,
+    SuiteOutcome,
 )
 from lockstep.names import COMMIT_TAG, is_dirty
 
@@ -147,6 +148,31 @@ def smoke_failures(environment: str, outcomes: Sequence[SmokeOutcome]) -> Lines:
         for one in outcomes
         if not one.passed
     )
+
+
+def suites_lines(outcomes: Sequence[SuiteOutcome]) -> Lines:
+    """Say how each service's integration tests ended."""
+    return tuple(f"{o.service}: integration tests {'passed' if o.passed else 'FAILED'}: {o.summary}" for o in outcomes)
+
+
+def suites_failures(environment: str, outcomes: Sequence[SuiteOutcome], flags: str = "") -> Lines:
+    """Return the error of each service whose integration tests failed; `flags` are those that repeat them besides."""
+    return tuple(
+        str(
+            DeployError(
+                f"integration tests of {one.service} in {environment}",
+                one.summary,
+                f"read {one.report}; to repeat: invoke integration --env {environment}{flags} --service {one.service}",
+            )
+        )
+        for one in outcomes
+        if not one.passed
+    )
+
+
+def suites_document(outcomes: Sequence[SuiteOutcome]) -> list[dict[str, object]]:
+    """Return integration tests as JSON."""
+    return [{"service": o.service, "passed": o.passed, "summary": o.summary, "report": o.report} for o in outcomes]
 
 
 def on_one_line(error: LockstepError) -> str:

@@ -303,6 +303,7 @@ class RealWiring:
         from lockstep.aws.lambda_ import Functions
         from lockstep.aws.s3 import Bucket
         from lockstep.sam import Sam
+        from lockstep.suites import Suites
 
         settings, (session, caller) = self.settings(), opened
         account = settings.environment(environment).value.account
@@ -323,6 +324,7 @@ class RealWiring:
                 account=account,
             ),
             change_sets=ChangeSets(session, account, role, store, self._poll),
+            suites=Suites(self.root, environment, self._suite_environment(session)),
         )
 
     def admin(self, account: AccountId) -> Administrator:
@@ -386,6 +388,10 @@ class RealWiring:
             SAM_CLI_POLL_DELAY=str(self._poll),
             PYTHONUTF8="1",
         )
+
+    def _suite_environment(self, session: Session) -> dict[str, str]:
+        """Return what integration tests get of this machine: the way to AWS, and who they are there."""
+        return {**process.bare(self.environ, str(Path(sys.executable).parent)), **session.child_environment()}
 
     def tools(self) -> tuple[tuple[str, str | None, str], ...]:
         """Return each tool that is needed: name, version or None, and what to do where it is missing."""

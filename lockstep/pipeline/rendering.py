@@ -1,7 +1,7 @@
 """infra/pipeline.yaml and the environments -> the template that is deployed. Pure.
 
 Owns what the pipeline has for each environment: a project with the one role that deploys there, an approval where the
-settings ask for it, a stage that deploys and smoke-tests, and what happens where that fails; and which pushes start it.
+settings ask for it, a stage that deploys and tests, and what happens where that fails; and which pushes start it.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ _BRANCH = {"Ref": "Branch"}
 # What an action gives to its tasks, by name.
 Variables = tuple[tuple[str, str], ...]
 _VARIABLES: Variables = (("LOCKSTEP_RELEASE", _RELEASE), ("LOCKSTEP_EXECUTION", _EXECUTION))
+# Each is an action of the Deploy stage, one after the other; its buildspec is called like it.
+_STEPS = ("Deploy", "Smoke", "Integration")
 _CODEBUILD = {"Category": "Build", "Owner": "AWS", "Provider": "CodeBuild", "Version": "1"}
 _APPROVAL = {"Category": "Approval", "Owner": "AWS", "Provider": "Manual", "Version": "1"}
 # https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-codepipeline-pipeline-failureconditions.html
@@ -146,7 +148,7 @@ def _stages(environment: Environment, partition: str) -> Iterator[dict[str, Any]
     yield {
         "Name": f"Deploy-{environment.name}",
         **_ON_FAILURE[environment.on_failure],
-        "Actions": [_action(environment, "Deploy", 1, "deploy"), _action(environment, "Smoke", 2, "smoke")],
+        "Actions": [_action(environment, name, order, name.lower()) for order, name in enumerate(_STEPS, 1)],
     }
 
 

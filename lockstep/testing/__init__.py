@@ -46,6 +46,7 @@ from lockstep.testing.fakes import (
     FakeSandbox,
     FakeStacks,
     FakeStore,
+    FakeSuites,
     FakeVault,
     World,
 )
@@ -96,6 +97,7 @@ __all__ = [
     "FakeSandbox",
     "FakeStacks",
     "FakeStore",
+    "FakeSuites",
     "FakeVault",
     "FakeWiring",
     "Workshop",

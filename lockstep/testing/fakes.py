@@ -24,9 +24,10 @@ from lockstep.model import (
     Scan,
     Sha256,
     StackName,
+    SuiteOutcome,
 )
 from lockstep.pipeline.buildspec import Secret
-from lockstep.ports import Say, StackContent, StackState, StackUpdate
+from lockstep.ports import Say, StackContent, StackState, StackUpdate, Suite
 from lockstep.testing.builders import a_digest
 
 
@@ -124,6 +125,8 @@ class World:
     dates: dict[str, str] = field(default_factory=dict)
     # What a change set says of a stack, by default that no resource of it would change.
     updates: dict[StackName, StackUpdate] = field(default_factory=dict)
+    # By service what its integration tests end with; without anything they pass.
+    failing: dict[str, str] = field(default_factory=dict)
     sandbox_runs: bool = False
     calls: list[str] = field(default_factory=list)
     fails: dict[str, BaseException] = field(default_factory=dict)
@@ -407,6 +410,27 @@ class FakeSam:
         # An update leaves a stack as protected as it was.
         self.world.stacks[self.account, step.stack] = replace(state, protected=before is not None and before.protected)
         say(f"  {status} {step.stack}")
+
+
+@dataclass
+class FakeSuites:
+    """Integration tests that pass at once, unless the world says otherwise."""
+
+    world: World
+    environment: str = "test"
+
+    def run(self, suite: Suite, say: Say) -> SuiteOutcome:
+        """Note what the tests are told, and end as the world says."""
+        told = " ".join((suite.stack, json.dumps(dict(suite.outputs)), json.dumps(dict(suite.functions))))
+        self.world.call(f"integration tests of {suite.service} in {self.environment}: {told}")
+        failed = self.world.failing.get(suite.service)
+        say(f"  test_{suite.service}.py::test_{suite.service} {'FAILED' if failed else 'PASSED'}")
+        file = f"reports/integration-{self.environment}-{suite.service}.xml"
+        return SuiteOutcome(suite.service, failed is None, failed or "1 passed in 0.01s", file)
+
+    def skip(self, reason: str) -> None:
+        """Note the reason."""
+        self.world.call(f"a report of {self.environment} that {reason}")
 
 
 @dataclass

@@ -34,6 +34,7 @@ from lockstep.testing.fakes import (
     FakeSigner,
     FakeStacks,
     FakeStore,
+    FakeSuites,
     FakeVault,
     World,
 )
@@ -148,6 +149,7 @@ class FakeWiring:
             sam=FakeSam(self.world, account),
             policies=FakePolicies(self.world, account),
             change_sets=FakeChangeSets(self.world),
+            suites=FakeSuites(self.world, environment),
         )
 
     def admin(self, account: AccountId) -> Administrator:

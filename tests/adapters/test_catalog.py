@@ -76,6 +76,16 @@ def test_what_is_read_of_a_service(tmp_path: Path) -> None:
     assert (orders.images, orders.smoke) == (hello.images, ())
 
 
+def test_which_services_have_integration_tests(tmp_path: Path) -> None:
+    """A service with a folder integration/ has integration tests; a file of that name is none."""
+    repository(tmp_path, {"integration/test_hello.py": ""})
+    repository(tmp_path, {"integration": ""}, "orders")
+
+    found = catalog.load(tmp_path, context_files, KNOWLEDGE)
+
+    assert [service.has_integration for service in found] == [True, False]
+
+
 def test_a_service_without_images(tmp_path: Path) -> None:
     """A service may have no image at all."""
     template = "Resources: {HelloFunction: {Type: AWS::Serverless::Function, Properties: {CodeUri: app}}}"

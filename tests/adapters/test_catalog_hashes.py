@@ -21,7 +21,9 @@ FILES = {
     "app/README.md": "read",
     "app/app.py": "print()",
     "app/worker/work.py": "print()",
+    "integration/test_hello.py": "",
     "layer/code.py": "print()",
+    "layer/integration/code.py": "print()",
     "permissions.yaml": "Boundary: [{Action: ses:SendEmail, Resource: 'arn:aws:ses:x'}]\n",
     "smoke.json": '{"events": [{"name": "greets", "function": "One", "event": {}, "expect": 1}]}',
     "tests/test_app.py": "",
@@ -72,6 +74,8 @@ def touched(folder: Path, change: Callable[[], object]) -> set[str]:
         ("permissions.yaml", set[str]()),
         ("smoke.json", set[str]()),
         ("tests/test_app.py", set[str]()),
+        ("integration/test_hello.py", set[str]()),
+        ("layer/integration/code.py", {"package"}),
     ],
 )
 def test_what_a_file_is_a_part_of(tmp_path: Path, name: str, expected: set[str]) -> None:
@@ -83,6 +87,14 @@ def test_what_a_file_is_a_part_of(tmp_path: Path, name: str, expected: set[str])
         (folder / name).write_text(f"{text}\n")
 
     assert touched(folder, change) == expected
+
+
+@pytest.mark.parametrize("place", ["integration", "integration/src", "."])
+def test_code_beside_integration_tests(tmp_path: Path, place: str) -> None:
+    """Where the template takes code out of integration/, or the folder around it, a file in there is part of that."""
+    folder = repository(tmp_path, template(Two=ZIP % place), {"integration/src/code.py": ""})
+
+    assert touched(folder, lambda: (folder / "integration/src/code.py").write_text("1")) == {"package"}
 
 
 @pytest.mark.parametrize(

@@ -38,6 +38,8 @@ def test_the_demo_runs_the_whole_job(demo: tuple[Place, Ran]) -> None:
     assert ran.status == 0, said
     # By hand each environment is deployed to, by the pipeline each has a Deploy and a Smoke action.
     assert said.count("smoke test 'GET /hello greets' passed") == 6
+    # And an Integration action.
+    assert said.count("hello: integration tests passed") == 2
     assert "Stage Deploy-prod: Succeeded" in said
     assert "source .venv/bin/activate" in said
     assert place.run("git", "status", "--porcelain").stdout == ""

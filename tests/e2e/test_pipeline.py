@@ -63,6 +63,20 @@ def test_from_source_to_prod(piped: Place) -> None:
     assert done["execution"] in json.dumps(history)
 
 
+def test_an_integration_test_that_fails(piped: Place) -> None:
+    """An integration test that fails in test ends the run with 6, before prod is asked for: prod stays as it is."""
+    tests = piped.folder / "services" / "hello" / "integration" / "test_more.py"
+    tests.write_text("def test_more():\n    assert 1 == 2\n")
+    piped.commit()
+    before = services(piped)[1]
+
+    found = ran(piped, code=6)
+
+    assert "hello: integration tests FAILED: 1 failed, 3 passed" in found.stdout
+    assert "Stage Approve-prod" not in found.stdout
+    assert services(piped)[1] == before
+
+
 def test_a_build_that_fails(piped: Place) -> None:
     """A failing Release stage ends with 6: post_build runs, no environment is deployed to."""
     before = services(piped)

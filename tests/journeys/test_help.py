@@ -28,6 +28,7 @@ def test_the_tasks() -> None:
         "destroy",
         "doctor",
         "history",
+        "integration",
         "package",
         "permissions",
         "pipeline.deploy",

@@ -35,6 +35,7 @@ def test_listing_needs_nothing(tmp_path: Path) -> None:
             "  destroy           Delete what Lockstep made, after asking.",
             "  doctor            Check tools, engine, configuration and accounts.",
             "  history           Show what was deployed to an environment, when.",
+            "  integration       Run services' integration tests in an environment.",
             "  package           Package templates, each image by its digest.",
             "  permissions       Compare what services need with what is allowed.",
             "  plan              Show what a deployment would change.",

@@ -30,7 +30,7 @@ SOURCE = {"AuthorDate", "BranchName", "CommitId", "CommitMessage"}
 OWN = {("codepipeline", "PipelineExecutionId")}
 # Which tasks read what of the environment, by what the library's wiring, settings and git rooms ask for.
 READ_BY_TASKS = {
-    "LOCKSTEP_CONFIG": {"deploy", "pipeline.deploy", "release", "smoke"},
+    "LOCKSTEP_CONFIG": {"deploy", "integration", "pipeline.deploy", "release", "smoke"},
     "LOCKSTEP_EXECUTION": {"deploy", "smoke"},
     "LOCKSTEP_COMMIT": {"release"},
     "LOCKSTEP_BRANCH": {"release"},

@@ -42,13 +42,14 @@ def ground(docker_host: str, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 @pytest.fixture(scope="session")
 def by_hand(ground: Ground) -> Done:
-    """What a developer and a releaser do: deploy to test, promote to prod, smoke-test as the pipeline's stages do."""
+    """What a developer and a releaser do: deploy to test, promote to prod, test both as the pipeline's stages do."""
     with ground.place("hand") as place:
         begin = sides.now()
         good(place.invoke("deploy", "--env", "test"))
         good(place.invoke("promote", "--to", "prod", "--profile", RELEASER))
-        good(place.invoke("smoke", "--env", "test"))
-        good(place.invoke("smoke", "--env", "prod", "--profile", RELEASER))
+        for task in ("smoke", "integration"):
+            good(place.invoke(task, "--env", "test"))
+            good(place.invoke(task, "--env", "prod", "--profile", RELEASER))
         side = sides.side(place, begin)
         release = side.state["status"]["environments"][0]["services"][0]["release"]
         begin = sides.now()

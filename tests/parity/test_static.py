@@ -22,6 +22,9 @@ FILE = "infra/sandbox.toml"
 ELSEWHERE = {
     "LOCKSTEP_SANDBOX_PORT": "where the AWS of this machine listens: the local runner sets it, AWS has no such thing",
     "LOCKSTEP_SCHEMAS": "the emulator's own",
+    "LOCKSTEP_FUNCTIONS": "given to integration tests",
+    "LOCKSTEP_OUTPUTS": "given to integration tests",
+    "LOCKSTEP_STACK": "given to integration tests",
 }
 
 

@@ -37,6 +37,7 @@ PASSING = "CloudFormation asks for it when it is given a role: no call of its ow
 DRIFT = "CloudFormation asks for it for each resource of a stack whose drift is detected: no call of its own"
 DOCKER = "the Docker engine pushes and pulls by the registry's own protocol, which reports nothing"
 JOB = "CodeBuild writes the log of a build; the local runner keeps it on this machine"
+REPORT = "CodeBuild writes the report of a build; the local runner only sees that it is there and readable"
 SOURCE = "CodeBuild itself fetches the source of a job"
 # What a policy allows though nobody called it, each with the reason for which it stays.
 PUBLISHING = {
@@ -49,10 +50,14 @@ PUBLISHING = {
     "kms:GenerateDataKey": ENCRYPTION,
 }
 WORKING = {"logs:CreateLogStream": JOB, "logs:PutLogEvents": JOB, "s3:GetObjectVersion": SOURCE}
+REPORTING = dict.fromkeys(
+    ("codebuild:BatchPutTestCases", "codebuild:CreateReport", "codebuild:CreateReportGroup", "codebuild:UpdateReport"),
+    REPORT,
+)
 JUSTIFIED: dict[str, dict[str, str]] = {
     "build": PUBLISHING | WORKING,
     "developer": PUBLISHING,
-    "deployer": WORKING | {"kms:Decrypt": ENCRYPTION},
+    "deployer": WORKING | REPORTING | {"kms:Decrypt": ENCRYPTION},
     "deploy": {
         "iam:PassRole": PASSING,
         "kms:Decrypt": ENCRYPTION,

@@ -57,7 +57,7 @@ def doors() -> list[Source]:
 @pytest.fixture(scope="session")
 def tests() -> list[Source]:
     """Every test file."""
-    return _sources("tests/**/*.py", "services/*/tests/**/*.py")
+    return _sources("tests/**/*.py", "services/*/tests/**/*.py", "services/*/integration/**/*.py")
 
 
 @pytest.fixture(scope="session")

@@ -66,6 +66,19 @@ def test_each_is_run() -> None:
     assert (named - set(FILES), set(FILES) - named - BESIDE) == (set(), set())
 
 
+def test_reports_may_be_written() -> None:
+    """The reports of what an environment's project runs are those that its deployer's role may write."""
+    text = (ROOT / "infra" / "tooling-deployer.yaml").read_text(encoding="utf-8")
+    reported = {
+        name for file in ("deploy.yml", "smoke.yml", "integration.yml") for name in read(file).get("reports", ())
+    }
+
+    allowed = re.findall(r":report-group/\$\{Project\}-deploy-\$\{Environment\}-([\w*-]+)", text)
+
+    assert reported == {"integration"}
+    assert set(allowed) == reported
+
+
 def test_variables_have_a_source() -> None:
     """Every variable of ours that a command of a job reads, its project or its action sets."""
     resources = made()

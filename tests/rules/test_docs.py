@@ -20,7 +20,7 @@ FROM = (".", "lockstep", "lockstep/pipeline", "infra", "services/hello")
 # Named by the pages but in no fresh clone: what the adopter adds, what the tasks make, what is in the bucket.
 ELSEWHERE = {
     "infra/environments.toml", "environments.toml", "infra/scan-exceptions.toml", "release.json", "permissions.yaml",
-    ".venv/", ".lockstep/", ".lockstep/sandbox/server.log", ".lockstep/builds/", ".lockstep/pipeline/",
+    ".venv/", ".lockstep/", ".lockstep/sandbox/server.log", ".lockstep/builds/", ".lockstep/pipeline/", "reports/",
     "artifacts/", "builds/", "packages/", "releases/", "signatures/", "smoke/", "templates/",
 }  # fmt: skip
 FILE = re.compile(r"(?:[\w.-]+/)+[\w.-]*|[\w.-]+\.(?:py|toml|yaml|yml|json|txt|in|md|log)")

@@ -93,6 +93,7 @@ ROOMS: dict[str, set[str]] = {
     "process": set(),
     "git": {"process"},
     "sam": {"process", "ports"},
+    "suites": {"process", "ports"},
     "images": {"ports"},
     "doctor": {"process", "images"},
     "console": set(),

@@ -115,7 +115,7 @@ def test_every_stage_is_resolved(accounts: Accounts) -> None:
     }
     projects = [a["configuration"].get("ProjectName") for stage in found["stages"][1:] for a in stage["actions"]]
     assert projects == [
-        "lockstep-verify", "lockstep-build", *["lockstep-deploy-test"] * 2, None, *["lockstep-deploy-prod"] * 2,
+        "lockstep-verify", "lockstep-build", *["lockstep-deploy-test"] * 3, None, *["lockstep-deploy-prod"] * 3,
     ]  # fmt: skip
     assert [word for word in ('"Ref"', "Fn::", "${") if word in json.dumps(found)] == []
 

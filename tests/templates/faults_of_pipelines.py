@@ -14,6 +14,7 @@ _REPORTS = {
     "codebuild:BatchPutCodeCoverages", "codebuild:BatchPutTestCases", "codebuild:CreateReport",
     "codebuild:CreateReportGroup", "codebuild:UpdateReport",
 }  # fmt: skip
+_TESTS = _REPORTS - {"codebuild:BatchPutCodeCoverages"}
 _VERIFIES = {
     "kms:Decrypt", "logs:CreateLogStream", "logs:PutLogEvents", "s3:GetObject", "s3:GetObjectVersion", *_REPORTS,
 }  # fmt: skip
@@ -131,6 +132,21 @@ def verifying_reads_and_reports(project: Project) -> Iterator[str]:
     found = set(policy.actions(project.judge.identity("verify").policies))
     if found != _VERIFIES:
         yield f"verify: {sorted(found ^ _VERIFIES)}"
+
+
+def deployers_report_their_own_tests(project: Project) -> Iterator[str]:
+    """A deployer writes the test reports of its own environment's job, and no other report."""
+    judge, names, region = project.judge, project.names, project.settings.region
+    jobs = {f"deploy-{one.name}": f"deployer-{one.name}" for one in project.settings.environments}
+    for name in (*jobs.values(), "build", "developer", "pipeline"):
+        for job in (*jobs, "verify"):
+            for report in ("integration", "other"):
+                group = f"arn:{names.partition}:codebuild:{region}:{names.tooling}:report-group/"
+                for action in _REPORTS if name in judge.roles else ():
+                    wanted = action in _TESTS and jobs.get(job) == name and report == "integration"
+                    asked = f"{group}{names.project}-{job}-{report}"
+                    if judge.may(judge.identity(name), action, asked) != wanted:
+                        yield f"{name}: {action} on {asked}"
 
 
 def the_pipeline_starts_its_jobs(project: Project) -> Iterator[str]:
@@ -261,6 +277,7 @@ CHECKS = (
     sources_are_what_the_settings_say,
     sources_are_written_by_the_pipeline_alone,
     verifying_reads_and_reports,
+    deployers_report_their_own_tests,
     the_pipeline_starts_its_jobs,
     nobody_becomes_a_part_of_the_pipeline,
     who_is_told_is_told_by_us,

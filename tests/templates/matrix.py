@@ -36,6 +36,10 @@ OF_TEST, OF_PROD = f"{BUCKET}/environments/{TEST}/f", f"{BUCKET}/environments/{P
 RECORD_TEST, RECORD_PROD = (f"{BUCKET}/environments/{account}/deployments/1" for account in (TEST, PROD))
 RECORD = f"{BUCKET}/builds/hello/b.json"
 PLANNED = f"{BUCKET}/environments/{TEST}/templates/t.json"
+REPORT_TEST, REPORT_PROD, REPORT_OTHER = (
+    f"arn:aws:codebuild:eu-west-1:{TOOLING}:report-group/shop-{name}"
+    for name in ("deploy-test-integration", "deploy-prod-integration", "verify-verify")
+)
 IMAGE = f"arn:aws:ecr:eu-west-1:{TOOLING}:repository/shop/hello/hellofunction"
 STACK_TEST = f"arn:aws:cloudformation:eu-west-1:{TEST}:stack/shop-test-hello/1"
 STACK_PROD = f"arn:aws:cloudformation:eu-west-1:{PROD}:stack/shop-prod-hello/1"
@@ -231,6 +235,15 @@ IMAGES = (
     ),
     may(ADMINISTRATOR, "ecr:BatchDeleteImage", IMAGE, "prune removes what nothing needs"),
 )  # fmt: skip
+REPORTS = (
+    may("deployer-test", "codebuild:CreateReport", REPORT_TEST, "its integration tests are reported"),
+    may("deployer-test", "codebuild:BatchPutTestCases", REPORT_TEST, "its integration tests are reported"),
+    may_not("deployer-test", "codebuild:CreateReport", REPORT_PROD, "prod's report"),
+    may_not("deployer-test", "codebuild:CreateReport", REPORT_OTHER, "the report of another job"),
+    may_not("deployer-test", "codebuild:DeleteReport", REPORT_TEST, "a report stays"),
+    may_not("deploy-test", "codebuild:CreateReport", REPORT_TEST, "the tests themselves report nothing"),
+    may_not("build", "codebuild:CreateReport", REPORT_TEST, "a build reports no tests"),
+)  # fmt: skip
 CHANGES = "cloudformation:CreateChangeSet"
 STACKS = (
     may("deploy-test", CHANGES, STACK_TEST, "as the execution role", AS_TEST),
@@ -289,4 +302,4 @@ RIGHTS = (
     may_not("status-test", "iam:PutRolePolicy", EXECUTION_TEST, "looking changes nothing", BOUNDED),
     may("status-test", "iam:GetRolePolicy", EXECUTION_TEST, "what it may is looked at"),
 )  # fmt: skip
-ROWS = (*TRUST, *FILES, *IMAGES, *STACKS, *RIGHTS)
+ROWS = (*TRUST, *FILES, *IMAGES, *REPORTS, *STACKS, *RIGHTS)

@@ -19,6 +19,7 @@ from lockstep.testing import (
     FakeSam,
     FakeStacks,
     FakeStore,
+    FakeSuites,
     World,
     a_build,
     a_service,
@@ -46,7 +47,8 @@ def target(world: World) -> Target:
     caller = f"arn:aws:sts::{TEST}:assumed-role/shop-deploy-test/x"
     functions, sam = FakeFunctions(world), FakeSam(world, TEST)
     stacks, policies = FakeStacks(world, TEST), FakePolicies(world, TEST)
-    return Target(caller, FakeStore(world), stacks, functions, sam, policies, FakeChangeSets(world))
+    store, changes = FakeStore(world), FakeChangeSets(world)
+    return Target(caller, store, stacks, functions, sam, policies, changes, FakeSuites(world))
 
 
 def planned(world: World, release: Release, environment: Environment | None = None) -> Plan:

@@ -42,7 +42,7 @@ def stages(*environments: Environment, **more: Any) -> list[dict[str, Any]]:  # 
 
 
 def test_two_environments() -> None:
-    """Each environment is deployed to and smoke-tested in a stage of its own, in order, by the release's id alone."""
+    """Each environment is deployed to and tested twice in a stage of its own, in order, by the release's id alone."""
     release = {"name": "LOCKSTEP_RELEASE", "value": "#{Release.LOCKSTEP_RELEASE}", "type": "PLAINTEXT"}
     execution = {"name": "LOCKSTEP_EXECUTION", "value": "#{codepipeline.PipelineExecutionId}", "type": "PLAINTEXT"}
 
@@ -67,7 +67,7 @@ def test_two_environments() -> None:
             f"buildspecs/{action.lower()}.yml", [release, execution],
         )
         for name in ("test", "prod")
-        for order, action in ((1, "Deploy"), (2, "Smoke"))
+        for order, action in ((1, "Deploy"), (2, "Smoke"), (3, "Integration"))
     ]  # fmt: skip
 
 

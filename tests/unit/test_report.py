@@ -20,6 +20,7 @@ from lockstep.model import (
     SmokeTest,
     StackName,
     Step,
+    SuiteOutcome,
 )
 from lockstep.testing import TEST, a_build, a_commit, a_digest, a_release, a_smoke_event, an_environment
 
@@ -235,6 +236,29 @@ def test_failures_of_an_outcome() -> None:
         "error: smoke test 'a' of hello in test\n  answer: x: y\n  next: log in",
         f"error: smoke test 'b' of hello in test\n  answer: x: y\n  next: {mend}",
     )
+
+
+def test_integration_tests() -> None:
+    """Of integration tests is told how each service's ended; of those that failed also their report, and a way back."""
+    outcomes = (
+        SuiteOutcome("hello", passed=True, summary="2 passed in 0.02s", report="reports/h.xml"),
+        SuiteOutcome("orders", passed=False, summary="1 failed in 0.01s", report="reports/o.xml"),
+    )
+
+    assert report.suites_lines(outcomes) == (
+        "hello: integration tests passed: 2 passed in 0.02s",
+        "orders: integration tests FAILED: 1 failed in 0.01s",
+    )
+    (failure,) = report.suites_failures("test", outcomes, " --branch x")
+    assert failure == (
+        "error: integration tests of orders in test\n"
+        "  answer: 1 failed in 0.01s\n"
+        "  next: read reports/o.xml; to repeat: invoke integration --env test --branch x --service orders"
+    )
+    assert report.suites_document(outcomes) == [
+        {"service": "hello", "passed": True, "summary": "2 passed in 0.02s", "report": "reports/h.xml"},
+        {"service": "orders", "passed": False, "summary": "1 failed in 0.01s", "report": "reports/o.xml"},
+    ]
 
 
 def test_errors_in_a_table() -> None:

@@ -18,6 +18,7 @@ from lockstep.testing import (
     FakeSam,
     FakeStacks,
     FakeStore,
+    FakeSuites,
     World,
     a_digest,
     a_smoke_event,
@@ -32,7 +33,8 @@ def target(world: World, stacks: FakeStacks | None = None) -> Target:
     caller = f"arn:aws:sts::{TEST}:assumed-role/shop-deploy-test/x"
     functions, sam = FakeFunctions(world), FakeSam(world, TEST)
     stacks, policies = stacks or FakeStacks(world, TEST), FakePolicies(world, TEST)
-    return Target(caller, FakeStore(world), stacks, functions, sam, policies, FakeChangeSets(world))
+    store, changes = FakeStore(world), FakeChangeSets(world)
+    return Target(caller, store, stacks, functions, sam, policies, changes, FakeSuites(world))
 
 
 def test_what_runs_where_nothing_is() -> None:
