@@ -50,6 +50,7 @@ from lockstep.testing.fakes import (
     World,
 )
 from lockstep.testing.pipeline import (
+    FakeActionStacks,
     FakeAgent,
     FakeMachinery,
     FakeRepository,
@@ -59,6 +60,7 @@ from lockstep.testing.pipeline import (
     a_pipeline,
     a_project,
     a_source,
+    a_stack_action,
     a_stage,
     an_approval,
 )
@@ -74,6 +76,7 @@ __all__ = [
     "TOOLING",
     "FakeAccountFunctions",
     "FakeAccountStacks",
+    "FakeActionStacks",
     "FakeAgent",
     "FakeArchive",
     "FakeBuckets",
@@ -111,6 +114,7 @@ __all__ = [
     "a_service",
     "a_smoke_event",
     "a_source",
+    "a_stack_action",
     "a_stage",
     "administrator",
     "an_approval",
