@@ -69,8 +69,8 @@ def rules(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none")
 def unit(session: nox.Session) -> None:
-    """The pure rooms, the adapters, and whole tasks on fakes."""
-    _pytest(session, "tests/unit", "tests/adapters", "tests/journeys")
+    """The pure rooms, the adapters, whole tasks on fakes, and that builds run as CodeBuild's do."""
+    _pytest(session, "tests/unit", "tests/adapters", "tests/journeys", "tests/conformance")
 
 
 @nox.session(venv_backend="none")
