@@ -69,8 +69,8 @@ def rules(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none")
 def unit(session: nox.Session) -> None:
-    """The pure rooms, the adapters, and whole tasks on fakes."""
-    _pytest(session, "tests/unit", "tests/adapters", "tests/journeys")
+    """The pure rooms, the adapters, whole tasks on fakes, and that builds run as CodeBuild's do."""
+    _pytest(session, "tests/unit", "tests/adapters", "tests/journeys", "tests/conformance")
 
 
 @nox.session(venv_backend="none")
@@ -143,8 +143,8 @@ def coverage(session: nox.Session) -> None:
         "settings", "grants", "history", "prune", "scan_exceptions", "shards", "status_report", "intrinsics", "needs",
         "optional", "policy",
         "pipeline/action_variables", "pipeline/buildspec", "pipeline/definition", "pipeline/globs", "pipeline/nodes",
-        "pipeline/projects",
-        "pipeline/reading", "pipeline/rendering", "pipeline/substitution", "pipeline/variables",
+        "pipeline/projects", "pipeline/reading", "pipeline/rendering", "pipeline/stack_actions",
+        "pipeline/substitution", "pipeline/variables",
     )  # fmt: skip
     _run(session, "coverage", "report", "--fail-under=100", "--include", ",".join(f"lockstep/{p}.py" for p in pure))
     _run(session, "coverage", "report", "--fail-under=90")

@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 from lockstep.errors import ConfigError, DeployError
-from lockstep.pipeline import buildspec, variables
+from lockstep.pipeline import buildspec, own_python, variables
 from lockstep.pipeline.build import FAILED, SUCCEEDED, Build, BuildOutcome
 from lockstep.pipeline.buildspec import PRIMARY, Buildspec
 from lockstep.ports import Wiring
@@ -34,7 +34,8 @@ def run_buildspec(wiring: Wiring, file: str, pairs: Collection[str] = ()) -> int
             made.mkdir()
         wiring.copy_source(source)
         environment, say = {**_facts(wiring, source), **given}, wiring.console.say
-        machine = {**wiring.outfit(), "HOME": str(home), "AWS_EC2_METADATA_DISABLED": "true"}
+        outfit = {**wiring.outfit(), "HOME": str(home), "AWS_EC2_METADATA_DISABLED": "true"}
+        machine = own_python.given(outfit, scratch / "python", own_python.current())
         ended = Build(spec, source, scratch, environment, say, wiring.clock, vault, machine).run()
         kept = _keep(ended, wiring.root / ".lockstep" / "builds" / Path(file).stem, wiring.root)
     wiring.console.result(_lines(spec, ended, kept), _document(spec, ended, kept))

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from lockstep.model import AccountId, StackName
+
 if TYPE_CHECKING:
     from lockstep.pipeline.build import Vault
 
@@ -31,8 +33,42 @@ class Revision:
     message: str
 
 
+@dataclass(frozen=True)
+class StackOrder:
+    """What a stack is to be made of; `role` is the one that CloudFormation makes its resources with."""
+
+    stack: StackName
+    template: str
+    parameters: Mapping[str, str]
+    tags: Mapping[str, str]
+    capabilities: tuple[str, ...]
+    role: str
+
+
+class ActionStacks(Protocol):
+    """CloudFormation in one account, as a pipeline's action uses it.
+
+    Each of these waits until it is done, and raises LockstepError with AWS's reason where it fails.
+    """
+
+    def apply(self, order: StackOrder) -> str:
+        """Create or update a stack; 'created', 'updated' or 'unchanged'."""
+
+    def plan(self, order: StackOrder, change_set: str) -> bool:
+        """Make a change set in the place of one of that name; False where it changes nothing."""
+
+    def execute(self, stack: StackName, change_set: str) -> str:
+        """Execute a change set; 'created', 'updated' or, where it changes nothing, 'unchanged'."""
+
+    def delete(self, stack: StackName, role: str) -> bool:
+        """Delete a stack with a role; False where there is none."""
+
+    def outputs(self, stack: StackName) -> Mapping[str, str]:
+        """The outputs of a stack by their names; none where there is no stack."""
+
+
 class Agent(Protocol):
-    """A service of AWS that has taken a role for a resource of its own."""
+    """A role that a service of AWS has taken for a resource of its own, or one that such a role has taken."""
 
     def keys(self) -> Keys:
         """The keys of the session."""
@@ -45,6 +81,12 @@ class Agent(Protocol):
 
     def vault(self) -> Vault:
         """The parameters and secrets that the role may read."""
+
+    def become(self, role: str) -> Agent:
+        """Take another role; raises IdentityError where this one may not, or is not trusted."""
+
+    def stacks(self, account: AccountId) -> ActionStacks:
+        """The stacks of the account that the role is in."""
 
 
 class Machinery(Protocol):

@@ -1,4 +1,4 @@
-"""A service's session of a role: the files, parameters and secrets that the role may read, and its keys."""
+"""A service's session of a role: its keys, and the files, parameters, secrets and stacks that the role may use."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from botocore.exceptions import ClientError
 
+from lockstep.aws.action_stacks import ActionStacks
 from lockstep.aws.parameters import Vault
 from lockstep.aws.session import Session, answers, code_of
 from lockstep.errors import ConfigError, IdentityError
@@ -15,10 +16,11 @@ from lockstep.pipeline_ports import Keys
 
 @dataclass(frozen=True)
 class Agent:
-    """A role that a service took. Buckets must belong to `owner`."""
+    """A role that a service took. Buckets must belong to `owner`; `poll` is the pause between two looks at a stack."""
 
     session: Session
     owner: AccountId
+    poll: float = 3.0
 
     def keys(self) -> Keys:
         """Return the keys of the session."""
@@ -52,3 +54,13 @@ class Agent:
     def vault(self) -> Vault:
         """Return the parameters and secrets that the role may read."""
         return Vault(self.session)
+
+    def become(self, role: str) -> Agent:
+        """Take another role; raises IdentityError where this one may not, or is not trusted."""
+        _, caller = self.session.caller(f"assuming {role}")
+        cure = f"see whom {role} trusts, and that {caller} may sts:AssumeRole it"
+        return Agent(self.session.assume(role, caller, cure), self.owner, self.poll)
+
+    def stacks(self, account: AccountId) -> ActionStacks:
+        """Return the stacks of the account that the role is in."""
+        return ActionStacks(self.session, account, self.poll)

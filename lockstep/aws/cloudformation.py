@@ -24,6 +24,11 @@ if TYPE_CHECKING:
 _LOOKS = 300
 
 
+def is_absence(error: ClientError) -> bool:
+    """Does an error say that there is no such stack?"""
+    return code_of(error) == "ValidationError" and "does not exist" in str(error)
+
+
 @dataclass(frozen=True)
 class Stacks:
     """The stacks of one account in one region. `pause` is the time between two looks at drift, in seconds."""
@@ -46,7 +51,7 @@ class Stacks:
                 pages = self.cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack)
                 resources = [resource for page in pages for resource in page["StackResourceSummaries"]]
             except ClientError as error:
-                if code_of(error) == "ValidationError" and "does not exist" in str(error):
+                if is_absence(error):
                     return None
                 raise
         return StackState(

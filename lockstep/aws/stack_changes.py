@@ -13,9 +13,10 @@ from botocore.exceptions import WaiterError
 
 from lockstep import canonical, intrinsics
 from lockstep import template as templates
-from lockstep.aws import planned
+from lockstep.aws import planned, stack_ends
 from lockstep.aws.cloudformation import Stacks
 from lockstep.aws.session import answers
+from lockstep.aws.stack_ends import STUCK, Waiter
 from lockstep.errors import BusyError, DeployError, LockstepError, StackError
 from lockstep.intrinsics import Stack
 from lockstep.model import Change, ResourceChange, StackName, StackPreview
@@ -24,19 +25,6 @@ from lockstep.ports import Say, StackContent, StackState
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation.type_defs import CreateChangeSetOutputTypeDef
 
-# States from which no change set leads on, and what does.
-_DELETE = "delete the stack, then repeat"
-_ROLL_BACK = "roll it back in the CloudFormation console, then repeat"
-_CONTINUE = "continue its rollback in the CloudFormation console, then repeat"
-STUCK = {
-    "CREATE_FAILED": _DELETE,
-    "ROLLBACK_FAILED": _DELETE,
-    "DELETE_FAILED": "remove what could not be deleted, delete the stack, then repeat",
-    "UPDATE_FAILED": _ROLL_BACK,
-    "UPDATE_ROLLBACK_FAILED": _CONTINUE,
-}
-_Waiter = Literal["stack_create_complete", "stack_update_complete", "stack_delete_complete"]
-
 
 @dataclass(frozen=True)
 class AccountStacks(Stacks):
@@ -44,11 +32,6 @@ class AccountStacks(Stacks):
 
     say: Say
     poll: float
-
-    @property
-    def _most(self) -> int:
-        """How often is looked at what does not end: for an hour."""
-        return int(planned.LONGEST / self.poll)
 
     def names(self) -> tuple[StackName, ...]:
         """Return the name of every stack that is there."""
@@ -206,16 +189,10 @@ class AccountStacks(Stacks):
             raise StackError(tried, f"it is {state.status}", STUCK[state.status])
         return state
 
-    def _wait(self, stack: StackName, waiter: _Waiter, tried: str) -> None:
+    def _wait(self, stack: StackName, waiter: Waiter, tried: str) -> None:
         try:
             with answers(tried):
-                self.cloudformation.get_waiter(waiter).wait(
-                    StackName=stack,
-                    WaiterConfig={
-                        "Delay": self.poll,  # type: ignore[typeddict-item]  # it sleeps parts of a second as well
-                        "MaxAttempts": self._most,
-                    },
-                )
+                stack_ends.wait(self.cloudformation, stack, waiter, self.poll)
         except WaiterError as error:
             reason, now = self.first_failure(stack), self.describe(stack)
             if now is not None and now.status in STUCK:
@@ -226,17 +203,5 @@ class AccountStacks(Stacks):
 
     def first_failure(self, stack: StackName) -> str:
         """Return the first failed event of the last operation, which is the cause of the others."""
-        failed = ""
         with answers(f"reading the events of {stack} in account {self.account}"):
-            pages = self.cloudformation.get_paginator("describe_stack_events").paginate(StackName=stack)
-            for event in (event for page in pages for event in page["StackEvents"]):
-                status, reason = event.get("ResourceStatus", ""), event.get("ResourceStatusReason", "")
-                if status.endswith("_FAILED") and "cancelled" not in reason:
-                    failed = f"{event['LogicalResourceId']} ({event['ResourceType']}) {status}: {reason}"
-                # An inner stack has such an event too, under a name of its own.
-                if event.get("PhysicalResourceId") == event["StackId"]:
-                    # What was created and failed is deleted; what had failed before that counts.
-                    began = {"CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", *(["DELETE_IN_PROGRESS"] if failed else [])}
-                    if status in began:
-                        break
-        return failed or "CloudFormation gave no reason"
+            return stack_ends.first_failure(self.cloudformation, stack)

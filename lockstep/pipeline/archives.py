@@ -44,6 +44,14 @@ def text(content: bytes, name: str) -> str:
         raise DeployError(f"reading {name}", "it is not UTF-8", "save it as UTF-8") from error
 
 
+def packed(name: str, content: str) -> bytes:
+    """Return a zip with one file, the same for the same."""
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as archive:
+        archive.writestr(zipfile.ZipInfo(name), content)
+    return made.getvalue()
+
+
 def _place(entry: zipfile.ZipInfo, folder: Path, what: str) -> Path:
     """Return where an entry lies; raises DeployError where that is outside, by its name or by a link on the way."""
     path = PurePosixPath(entry.filename)

@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from lockstep.pipeline import action_variables
+from lockstep.pipeline import action_variables, stack_actions
 from lockstep.pipeline.reading import Part
+from lockstep.pipeline.stack_actions import StackAction
 from lockstep.pipeline.substitution import names as variables_in
 
 _STARS = re.compile(r"(\*\*|\*)")
@@ -60,16 +61,18 @@ class Action:
 
     name: str
     order: int
-    work: Source | Build | Approval
+    work: Source | Build | StackAction | Approval
     inputs: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
     namespace: str = ""
     role: str = ""
+    region: str = ""
 
     @property
     def kind(self) -> str:
         """What it is, in CodePipeline's words."""
-        return {Build: "CodeBuild", Approval: "Manual"}.get(type(self.work), "Source")
+        known = {Build: "CodeBuild", StackAction: "CloudFormation", Approval: "Manual"}
+        return known.get(type(self.work), "Source")
 
 
 @dataclass(frozen=True)
@@ -222,6 +225,7 @@ def _action(part: Part) -> Action:
         outputs=_artifacts(fields.get("outputArtifacts")),
         namespace=_name(fields["namespace"]) if "namespace" in fields else "",
         role=fields["roleArn"].text() if "roleArn" in fields else "",
+        region=fields["region"].text() if "region" in fields else "",
     )
 
 
@@ -271,11 +275,12 @@ def _approval(part: Part) -> Approval:
     return Approval(given.get("CustomData", ""), given.get("ExternalEntityLink", ""), given.get("NotificationArn", ""))
 
 
-_WORKS: dict[tuple[str, ...], Callable[[Part], Source | Build | Approval]] = {
+_WORKS: dict[tuple[str, ...], Callable[[Part], Source | Build | StackAction | Approval]] = {
     ("Source", "AWS", "CodeStarSourceConnection", "1"): _connection,
     ("Source", "AWS", "CodeCommit", "1"): _code_commit,
     ("Build", "AWS", "CodeBuild", "1"): _build,
     ("Test", "AWS", "CodeBuild", "1"): _build,
+    ("Deploy", "AWS", "CloudFormation", "1"): stack_actions.read,
     ("Approval", "AWS", "Manual", "1"): _approval,
 }
 
@@ -312,8 +317,16 @@ def _check_action(action: Action, where: str, given: tuple[set[str], set[str]], 
     for namespace, name in (found for text in texts for found in variables_in(text)):
         if namespace not in namespaces:
             raise part.refuse(f"{where} takes #{{{namespace}.{name}}}, and nothing before it has that namespace")
-    if isinstance(action.work, Build):
+    for fault in _faults(action):
+        raise part.refuse(f"{where} {fault}")
+
+
+def _faults(action: Action) -> Iterator[str]:
+    """Say what is wrong with the artifacts that an action takes and gives."""
+    if isinstance(action.work, StackAction):
+        yield from stack_actions.faults(action.work, action.inputs, action.outputs)
+    elif isinstance(action.work, Build):
         if not action.inputs:
-            raise part.refuse(f"{where} has no input artifact")
-        if len(action.inputs) > 1 and action.work.primary not in action.inputs:
-            raise part.refuse(f"{where} has several input artifacts, and its PrimarySource is none of them")
+            yield "has no input artifact"
+        elif len(action.inputs) > 1 and action.work.primary not in action.inputs:
+            yield "has several input artifacts, and its PrimarySource is none of them"

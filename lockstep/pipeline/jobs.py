@@ -16,7 +16,7 @@ from pathlib import Path
 
 from lockstep.errors import DeployError
 from lockstep.names import Names
-from lockstep.pipeline import action_variables, archives, buildspec, credentials, variables
+from lockstep.pipeline import action_variables, archives, buildspec, credentials, own_python, variables
 from lockstep.pipeline.build import Build, BuildOutcome
 from lockstep.pipeline.buildspec import PRIMARY, Buildspec
 from lockstep.pipeline.definition import Action, Pipeline
@@ -133,7 +133,7 @@ class Job:
     def _machine(self, folder: Path) -> dict[str, str]:
         """Return what the build finds on its machine, whatever its buildspec makes of that."""
         found = self.around.machinery.environment(privileged=self._project.privileged)
-        return {**found, "HOME": str(folder / "home")}
+        return own_python.given({**found, "HOME": str(folder / "home")}, folder / "python", own_python.current())
 
     def _environment(self, folder: Path) -> dict[str, str]:
         """Return the variables of the build, none of them the caller's: the project's, the action's, CodeBuild's."""

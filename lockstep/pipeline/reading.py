@@ -11,20 +11,21 @@ from lockstep.errors import ConfigError, did_you_mean
 
 @dataclass(frozen=True)
 class Part:
-    """A value in what was read: `place` leads to it, `what` names the whole of it."""
+    """A value in what was read: `place` leads to it, `what` names the whole, `remedy` is what mends most."""
 
     what: str
     place: str
     value: Any
+    remedy: str = "invoke pipeline.deploy"
 
     def refuse(self, answer: str, cure: str = "") -> ConfigError:
         """Return the error that says what is wrong here."""
         where = f"{self.place}: " if self.place else ""
-        return ConfigError(f"reading {self.what}", where + answer, cure or "invoke pipeline.deploy")
+        return ConfigError(f"reading {self.what}", where + answer, cure or self.remedy)
 
     def at(self, place: str, value: object) -> Part:
         """Return a part of this one."""
-        return Part(self.what, place, value)
+        return Part(self.what, place, value, self.remedy)
 
     def fields(self, required: Collection[str], optional: Collection[str] = ()) -> dict[str, Part]:
         """Return the fields that have a value, by name; raises ConfigError for an unknown and for a missing one."""

@@ -15,6 +15,7 @@ from itertools import groupby
 from pathlib import Path
 
 from lockstep.errors import ConfigError, DeployError, LockstepError
+from lockstep.pipeline import stacks
 from lockstep.pipeline.definition import Action, Approval, Build, Source, Stage
 from lockstep.pipeline.executions import (
     CANCELLED,
@@ -29,6 +30,8 @@ from lockstep.pipeline.executions import (
     StageRun,
 )
 from lockstep.pipeline.jobs import Around, Done, Job, artifact_key, buildspec_of
+from lockstep.pipeline.stack_actions import StackAction
+from lockstep.pipeline.stacks import StackJob
 from lockstep.pipeline.substitution import substitute
 from lockstep.pipeline_ports import Repository
 from lockstep.ports import Say
@@ -64,11 +67,11 @@ class Runner:
     def run(self) -> Execution:
         """Run it to its end, to an approval, or to the last stage that is wanted; return it as it is then.
 
-        Raises ConfigError, before the first stage, for a buildspec of the source that CodeBuild would refuse.
+        Raises ConfigError, before the first stage, for a file of the source that CodeBuild would refuse, or we do.
         """
         self.execution.status = IN_PROGRESS
         try:
-            self._check_buildspecs()
+            self._check()
             self.execution.status = self._stages()
         finally:
             # What was interrupted did not go on: nobody may take it for one that still runs.
@@ -146,6 +149,9 @@ class Runner:
             return self._source(action, action.work)
         if isinstance(action.work, Approval):
             return self._approval(stage, action.work)
+        if isinstance(action.work, StackAction):
+            given = (self.execution.id, self.execution.variables, self.execution.artifacts)
+            return StackJob(self.around, action, *given, self.say).run()
         return self._build(stage, action, action.work, run)
 
     def _source(self, action: Action, work: Source) -> Done:
@@ -204,13 +210,19 @@ class Runner:
             self.repository.archive(self.execution.revision.commit, file)
             return file.read_bytes()
 
-    def _check_buildspecs(self) -> None:
-        """See that CodeBuild would take each buildspec that is a file of the source; nothing where that has begun."""
+    def _check(self) -> None:
+        """See that AWS would take each buildspec, and what else is a file of the source; nothing where it has begun."""
         if self.execution.artifacts:
             return
         actions = [action for stage in self.around.pipeline.stages for action in stage.actions]
+        for action in actions:
+            if action.region not in ("", self.around.names.region):
+                answer = f"it is in {action.region}; the local runner runs all in {self.around.names.region}"
+                raise ConfigError(f"running the action {action.name}", answer, "take its Region out")
         sources = {name for action in actions if isinstance(action.work, Source) for name in action.outputs}
         for action in actions:
+            if isinstance(action.work, StackAction):
+                stacks.check(action.work, sources, lambda: self._files)
             if isinstance(action.work, Build) and (action.work.primary or action.inputs[0]) in sources:
                 try:
                     buildspec_of(action, self.around.projects[action.work.project], self._files)

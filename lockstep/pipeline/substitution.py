@@ -20,8 +20,8 @@ def substitute(text: str, variables: Variables) -> str:
     return _replaced(text, variables, lambda _name, value: value)
 
 
-def substitute_in_json(text: str, variables: Variables) -> str:
-    """Return JSON text with variables replaced; raises DeployError also for a value that is no part of a JSON string.
+def substitute_in_json(text: str, variables: Variables, key: str = "EnvironmentVariables") -> str:
+    """Return the JSON text of a key with variables replaced; raises DeployError also for a value that breaks a string.
 
     CodePipeline puts a value into JSON as it is, so a quote or a new line in it breaks the action there:
     https://github.com/aws/aws-cdk/issues/8458
@@ -29,9 +29,9 @@ def substitute_in_json(text: str, variables: Variables) -> str:
 
     def checked(name: str, value: str) -> str:
         if json.dumps(value, ensure_ascii=False) != f'"{value}"':
-            cure = "do not hand it to an action by EnvironmentVariables"
+            cure = f"do not hand it to an action by {key}"
             answer = "CodePipeline does not escape its quote, backslash or new line in JSON, where it breaks the action"
-            raise DeployError(f"putting the value of #{{{name}}} into EnvironmentVariables", answer, cure)
+            raise DeployError(f"putting the value of #{{{name}}} into {key}", answer, cure)
         return value
 
     return _replaced(text, variables, checked)

@@ -24,6 +24,8 @@ from lockstep.sandbox.server import PORT
 
 # CodeBuild runs a Docker engine only where a project is privileged; elsewhere there is none to be found.
 _NO_ENGINE = "unix:///nonexistent/this-project-is-not-privileged.sock"
+# Seconds between two looks at a stack: AWS throttles, this machine does not.
+_POLL = 0.05
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ class Services:
 
         service.boto.events.register("before-sign.sts.AssumeRole", name_the_source)
         cure = f"see whom {role} trusts: it has to be {source}"
-        return Agent(service.assume(role, f"{source}/{session}", cure), self.account)
+        return Agent(service.assume(role, f"{source}/{session}", cure), self.account, _POLL)
 
     def environment(self, *, privileged: bool) -> Mapping[str, str]:
         """Return what a build needs of this machine: its tools, its network, its AWS, and its engine if privileged."""

@@ -51,6 +51,7 @@ from lockstep.testing.fakes import (
     World,
 )
 from lockstep.testing.pipeline import (
+    FakeActionStacks,
     FakeAgent,
     FakeMachinery,
     FakeRepository,
@@ -60,7 +61,9 @@ from lockstep.testing.pipeline import (
     a_pipeline,
     a_project,
     a_source,
+    a_stack_action,
     a_stage,
+    a_trigger,
     an_approval,
 )
 from lockstep.testing.wiring import FakeWiring
@@ -75,6 +78,7 @@ __all__ = [
     "TOOLING",
     "FakeAccountFunctions",
     "FakeAccountStacks",
+    "FakeActionStacks",
     "FakeAgent",
     "FakeArchive",
     "FakeBuckets",
@@ -113,7 +117,9 @@ __all__ = [
     "a_service",
     "a_smoke_event",
     "a_source",
+    "a_stack_action",
     "a_stage",
+    "a_trigger",
     "administrator",
     "an_approval",
     "an_environment",

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lockstep.errors import ConfigError, DeniedError
-from lockstep.pipeline_ports import Keys, Revision
+from lockstep.errors import ConfigError, DeniedError, DeployError
+from lockstep.model import AccountId, StackName
+from lockstep.pipeline_ports import Keys, Revision, StackOrder
 from lockstep.testing.builders import TOOLING
 from lockstep.testing.fakes import FakeVault, World
 
@@ -52,6 +53,19 @@ def a_build_action(name: str, variables: Mapping[str, str] | None = None, **chan
     } | changes
 
 
+def a_stack_action(name: str, **configuration: str) -> Document:
+    """Return an action that has CloudFormation do something, with the source as its input."""
+    kind = {"category": "Deploy", "owner": "AWS", "provider": "CloudFormation", "version": "1"}
+    return {
+        "name": name,
+        "actionTypeId": kind,
+        "runOrder": 1,
+        "configuration": configuration,
+        "inputArtifacts": [{"name": "Source"}],
+        "namespace": name,
+    }
+
+
 def an_approval(**configuration: str) -> Document:
     """Return an action that asks a person."""
     kind = {"category": "Approval", "owner": "AWS", "provider": "Manual", "version": "1"}
@@ -61,6 +75,13 @@ def an_approval(**configuration: str) -> Document:
 def a_stage(name: str, *actions: Document, **changes: Any) -> Document:  # noqa: ANN401 - any JSON
     """Return a stage."""
     return {"name": name, "actions": list(actions)} | changes
+
+
+def a_trigger(*includes: str, excludes: Sequence[str] = ()) -> Document:
+    """Return a trigger by pushes to branches that these patterns fit, and none of others."""
+    push = {"branches": {"includes": [*includes], "excludes": [*excludes]}}
+    git = {"sourceActionName": "Source", "push": [push]}
+    return {"providerType": "CodeStarSourceConnection", "gitConfiguration": git}
 
 
 def a_pipeline(*stages: Document, **changes: Any) -> Document:  # noqa: ANN401 - any JSON
@@ -110,6 +131,12 @@ class Workshop:
     vault: dict[str, str] = field(default_factory=dict)
     distrusts: set[str] = field(default_factory=set)
     message: str = "a change"
+    # By account and name: what each stack was made of, and each change set that waits, by its own name too.
+    stacks: dict[tuple[str, str], StackOrder] = field(default_factory=dict)
+    change_sets: dict[tuple[str, str, str], StackOrder] = field(default_factory=dict)
+    # By stack: what it puts out, and why it cannot be changed.
+    outputs: dict[str, dict[str, str]] = field(default_factory=dict)
+    failing: dict[str, str] = field(default_factory=dict)
     # Who took which role for what, and who wrote and read which file.
     calls: list[str] = field(default_factory=list)
 
@@ -138,6 +165,66 @@ class FakeAgent:
     def vault(self) -> FakeVault:
         """The parameters that were set."""
         return FakeVault(World(vault=self.workshop.vault))
+
+    def become(self, role: str) -> FakeAgent:
+        """Take another role, unless it trusts nobody."""
+        name = role.rpartition("/")[2]
+        if name in self.workshop.distrusts:
+            raise DeniedError(f"assuming {role}", "AccessDenied", f"see whom {role} trusts: it has to be {self.role}")
+        self.workshop.calls.append(f"{name} for {self.role}")
+        return FakeAgent(self.workshop, name)
+
+    def stacks(self, account: AccountId) -> FakeActionStacks:
+        """The stacks of an account that were made."""
+        return FakeActionStacks(self.workshop, self.role, account)
+
+
+@dataclass
+class FakeActionStacks:
+    """CloudFormation that does at once what it is asked to, unless a test says why it cannot."""
+
+    workshop: Workshop
+    role: str
+    account: AccountId
+
+    def apply(self, order: StackOrder) -> str:
+        """Remember what a stack is made of."""
+        self._note("applies", order.stack)
+        return self._made(order)
+
+    def plan(self, order: StackOrder, change_set: str) -> bool:
+        """Remember a change set."""
+        self._note(f"plans {change_set} of", order.stack)
+        self.workshop.change_sets[self.account, order.stack, change_set] = order
+        return self.workshop.stacks.get((self.account, order.stack)) != order
+
+    def execute(self, stack: StackName, change_set: str) -> str:
+        """Make a stack of what was planned."""
+        self._note(f"executes {change_set} of", stack)
+        where = (self.account, stack, change_set)
+        if where not in self.workshop.change_sets:
+            raise DeployError(f"executing {change_set}", f"ChangeSet [{change_set}] does not exist")
+        return self._made(self.workshop.change_sets.pop(where))
+
+    def delete(self, stack: StackName, role: str) -> bool:
+        """Forget a stack."""
+        self._note(f"with {role.rpartition('/')[2]} deletes", stack)
+        return self.workshop.stacks.pop((self.account, stack), None) is not None
+
+    def outputs(self, stack: StackName) -> Mapping[str, str]:
+        """The outputs that were set, of a stack that is there."""
+        return self.workshop.outputs.get(stack, {}) if (self.account, stack) in self.workshop.stacks else {}
+
+    def _made(self, order: StackOrder) -> str:
+        before = self.workshop.stacks.get((self.account, order.stack))
+        self.workshop.stacks[self.account, order.stack] = order
+        return "created" if before is None else "unchanged" if before == order else "updated"
+
+    def _note(self, what: str, stack: StackName) -> None:
+        self.workshop.calls.append(f"{self.role} {what} {stack}")
+        if stack in self.workshop.failing:
+            tried = f"changing the stack {stack} in account {self.account}"
+            raise DeployError(tried, self.workshop.failing[stack], "mend the cause, then repeat")
 
 
 @dataclass

@@ -7,6 +7,7 @@ import io
 import pytest
 from botocore.response import StreamingBody
 
+from lockstep.aws.action_stacks import ActionStacks
 from lockstep.aws.agent import Agent
 from lockstep.aws.codepipeline import Deployed
 from lockstep.aws.parameters import Vault
@@ -107,3 +108,11 @@ def test_projects() -> None:
             deployed.projects(["other"])
 
     assert caught.value.answer == "not there: other"
+
+
+def test_the_stacks_of_a_role() -> None:
+    """A role's stacks are those of the account that is named, by the role's own session."""
+    with stubbed("cloudformation") as (session, _):
+        found = Agent(session, OWNER, 0.5).stacks(AccountId("222222222222"))
+
+    assert found == ActionStacks(session, AccountId("222222222222"), 0.5)

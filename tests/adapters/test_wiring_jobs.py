@@ -11,7 +11,7 @@ from lockstep.pipeline import credentials
 from lockstep.pipeline_ports import Keys
 from lockstep.repository import Repository
 from lockstep.sandbox import people
-from lockstep.testing import SETTINGS, TOOLING
+from lockstep.testing import SETTINGS, TEST, TOOLING
 from tests.adapters import outside as outsides
 from tests.adapters.outside import ROLE, SANDBOX, Outside
 
@@ -74,16 +74,20 @@ def test_the_pipeline_updates_itself(outside: Outside, build: Path, monkeypatch:
             wiring.admin(wiring.settings().targets[0].account)
 
 
-def test_a_service_takes_its_role(outside: Outside) -> None:
-    """A service takes a role that trusts it, as the root of the account; its session ends, and can sign."""
-    role = ROLE.format(TOOLING, "pipeline")
-    root = f"arn:aws:iam::{TOOLING}:root"
+def _have_root(outside: Outside) -> None:
+    """Have the root of tooling, as which the services there act."""
     with (outside.root / ".lockstep/sandbox/aws/config").open("a") as file:
         file.write(f"[profile {people.root_profile(TOOLING)}]\n")
     with (outside.root / ".lockstep/sandbox/aws/credentials").open("a") as file:
         file.write(f"[{people.root_profile(TOOLING)}]\naws_access_key_id = root\naws_secret_access_key = x\n")
-    outside.aws.callers["root"] = root
-    outside.aws.trusts[role] = root
+    outside.aws.callers["root"] = f"arn:aws:iam::{TOOLING}:root"
+
+
+def test_a_service_takes_its_role(outside: Outside) -> None:
+    """A service takes a role that trusts it, as the root of the account; its session ends, and can sign."""
+    role = ROLE.format(TOOLING, "pipeline")
+    _have_root(outside)
+    outside.aws.trusts[role] = f"arn:aws:iam::{TOOLING}:root"
 
     machinery = outside.wiring().machinery()
     keys = machinery.become(role, PIPELINE, "run-1").keys()
@@ -93,6 +97,22 @@ def test_a_service_takes_its_role(outside: Outside) -> None:
     with pytest.raises(IdentityError) as caught:
         machinery.become(ROLE.format(TOOLING, "build"), PIPELINE, "run-1")
     assert PIPELINE in caught.value.cure
+
+
+def test_a_service_s_role_takes_another(outside: Outside) -> None:
+    """A role that a service took takes one of another account, under the same name; who does not trust it is named."""
+    role, other = ROLE.format(TOOLING, "pipeline"), ROLE.format(TEST, "deploy-test")
+    taken = f"arn:aws:sts::{TOOLING}:assumed-role/shop-pipeline/run-1"
+    _have_root(outside)
+    outside.aws.trusts |= {role: f"arn:aws:iam::{TOOLING}:root", other: taken}
+    pipeline = outside.wiring().machinery().become(role, PIPELINE, "run-1")
+
+    keys = pipeline.become(other).keys()
+
+    assert outside.aws.callers[keys.access] == f"arn:aws:sts::{TEST}:assumed-role/shop-deploy-test/run-1"
+    with pytest.raises(IdentityError) as caught:
+        pipeline.become(ROLE.format(TEST, "other"))
+    assert caught.value.cure == f"see whom {ROLE.format(TEST, 'other')} trusts, and that {taken} may sts:AssumeRole it"
 
 
 def test_what_a_build_gets_of_the_machine(outside: Outside) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from lockstep.testing import a_build_action, a_buildspec, a_project, a_stage
+from lockstep.testing import a_build_action, a_buildspec, a_project, a_stage, a_trigger
+from tests.adapters import wheels
 from tests.journeys.piped import COMMIT
 
 if TYPE_CHECKING:
@@ -37,6 +40,27 @@ def test_nothing_of_the_caller_is_seen(deployed: Terminal, monkeypatch: pytest.M
     assert ".aws" not in seen.out
     assert ".git" not in seen.out
     assert "key-of-shop-release" in seen.out
+
+
+def test_what_a_build_installs(deployed: Terminal) -> None:
+    """What one build of a pipeline installs no later one sees, and it is gone with the build."""
+    content = base64.b64encode(wheels.wheel(deployed.root, "2.0").read_bytes()).decode()
+    see = 'python -c "import sys, tiny; print(tiny.VERSION, sys.prefix)"'
+    deployed.workshop.source["buildspecs/release.yml"] = a_buildspec(
+        f"echo {content} | base64 -d > tiny-2.0-py3-none-any.whl",
+        "pip install --quiet --no-deps --no-index tiny-2.0-py3-none-any.whl",
+        see,
+        "export LOCKSTEP_RELEASE=r1",
+        exported=["LOCKSTEP_RELEASE"],
+    )
+    deployed.workshop.source["buildspecs/deploy.yml"] = a_buildspec(see)
+
+    seen = deployed.invoke("pipeline.run", "--approve", "Approve-prod")
+
+    (place,) = re.findall(r"^  2\.0 (/.+)$", seen.out, re.MULTILINE)
+    assert seen.code == 6
+    assert "No module named 'tiny'" in seen.out
+    assert not Path(place).exists()
 
 
 def test_what_codebuild_sets(deployed: Terminal) -> None:
@@ -117,6 +141,8 @@ def test_hostile_words(deployed: Terminal, hostile: str, tmp_path: Path, monkeyp
     action = deployed.workshop.pipeline["pipeline"]["stages"][1]["actions"][0]
     action["configuration"] |= a_build_action("Release", {"B": "#{SourceVariables.BranchName}"})["configuration"]
     deployed.workshop.source["buildspecs/release.yml"] = a_buildspec('printf "%s\\n" "branch $B"', "ls")
+    branches = {**deployed.workshop.pipeline["pipeline"], "name": "shop-branches", "triggers": [a_trigger("**")]}
+    deployed.workshop.others = {"shop-branches": {"pipeline": branches}}
 
     seen = deployed.invoke("pipeline.run", "--until", "Release", "--branch", hostile)
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import importlib.util
 from typing import TYPE_CHECKING
 
 import pytest
 
 from lockstep.errors import IdentityError
+from lockstep.testing import a_buildspec
+from tests.adapters import wheels
 from tests.adapters.building import names
 from tests.journeys.terminal import text
 
@@ -53,6 +56,21 @@ def test_a_build_that_succeeds(terminal: Terminal) -> None:
     ]
     assert names(terminal.root / ".lockstep/builds/b/secondary/more.zip") == ["out"]
     assert not (terminal.root / "out").exists()
+
+
+def test_what_a_build_installs(terminal: Terminal) -> None:
+    """What a build installs is seen by its later commands, and neither by whoever started it nor by the next build."""
+    file = wheels.wheel(terminal.root, "2.0")
+    see = 'python -c "import tiny; print(tiny.VERSION)"'
+    write(terminal, a_buildspec(f"pip install --quiet --no-deps --no-index {file.name}", see))
+    installed = terminal.invoke("buildspec.run", "b.yml")
+    write(terminal, a_buildspec(see))
+
+    seen = terminal.invoke("buildspec.run", "b.yml")
+
+    assert (installed.code, "\n2.0\n" in installed.out) == (0, True)
+    assert (seen.code, "No module named 'tiny'" in seen.out) == (6, True)
+    assert importlib.util.find_spec("tiny") is None
 
 
 def test_a_build_that_fails(terminal: Terminal) -> None:

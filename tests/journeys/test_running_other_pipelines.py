@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from lockstep.testing import FakeMachinery, a_build_action, a_buildspec, a_pipeline, a_project, a_stage
+from lockstep.testing import FakeMachinery, a_build_action, a_buildspec, a_pipeline, a_project, a_stage, a_trigger
 from tests.journeys.piped import COMMIT
 from tests.journeys.terminal import Outside
 
@@ -112,11 +112,7 @@ def test_nothing_to_update(updating: Terminal) -> None:
 @pytest.fixture
 def branching(terminal: Terminal) -> Terminal:
     """A terminal with a pipeline that releases main, and one for feature branches."""
-    push = {"branches": {"includes": ["feature/**", "fix-*"], "excludes": ["feature/main"]}}
-    trigger = {
-        "providerType": "CodeStarSourceConnection",
-        "gitConfiguration": {"sourceActionName": "Source", "push": [push]},
-    }
+    trigger = a_trigger("feature/**", "fix-*", excludes=["feature/main"])
     build = a_stage("Build", a_build_action("Build", {"BRANCH": "#{SourceVariables.BranchName}"}))
     terminal.workshop.pipeline = a_pipeline(BUILD)
     terminal.workshop.others = {"shop-branches": a_pipeline(build, name="shop-branches", triggers=[trigger])}
@@ -167,8 +163,8 @@ def test_no_pipeline_of_branches(branching: Terminal) -> None:
 
 def test_a_trigger_that_is_unknown(branching: Terminal) -> None:
     """A trigger that the runner cannot judge is refused by its name."""
-    trigger = {"providerType": "CodeStarSourceConnection", "gitConfiguration": {"sourceActionName": "Source"}}
-    trigger["gitConfiguration"] |= {"push": [{"tags": {"includes": ["v*"]}}]}  # type: ignore[operator]  # a dict
+    trigger = a_trigger()
+    trigger["gitConfiguration"]["push"] = [{"tags": {"includes": ["v*"]}}]
     branching.workshop.others["shop-branches"] = a_pipeline(BUILD, name="shop-branches", triggers=[trigger])
 
     seen = branching.invoke("pipeline.run", "--branch", "feature/a")

@@ -201,8 +201,8 @@ def test_a_role_that_does_not_trust(deployed: Terminal) -> None:
     ("changes", "word"),
     [
         (
-            {"actionTypeId": {"category": "Deploy", "owner": "AWS", "provider": "CloudFormation", "version": "1"}},
-            "CloudFormation",
+            {"actionTypeId": {"category": "Deploy", "owner": "AWS", "provider": "ECS", "version": "1"}},
+            "ECS",
         ),
         ({"commands": ["make"]}, "unknown field 'commands'"),
     ],

@@ -15,7 +15,8 @@ PURE = {
     "grants", "history", "prune", "status_report", "intrinsics", "needs", "optional", "policy", "preview_report",
     "stateful", "statements", "iam_changes", "shards",
     "pipeline/action_variables", "pipeline/buildspec", "pipeline/definition", "pipeline/globs", "pipeline/nodes",
-    "pipeline/projects", "pipeline/reading", "pipeline/rendering", "pipeline/substitution", "pipeline/variables",
+    "pipeline/projects", "pipeline/reading", "pipeline/rendering", "pipeline/stack_actions", "pipeline/substitution",
+    "pipeline/variables",
 }  # fmt: skip
 IMPURE_MODULES = {
     "os", "sys", "io", "time", "datetime", "random", "secrets", "socket", "subprocess", "shutil", "tempfile",
