@@ -22,7 +22,7 @@ from lockstep.pipeline.rendering import Pipeline, Push
 from lockstep.ports import StackContent, StackState
 from lockstep.settings import EXAMPLE, Settings
 
-KEY_ARN = "KeyArn"
+KEY_ARN, PLANNED = "KeyArn", "PlannedStatusRoles"
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html: characters, white space left out
 _INLINE, _MANAGED = 10_240, 6_144
 
@@ -80,7 +80,8 @@ def pipeline(settings: Settings) -> AccountStack:
     if settings.path.is_absolute():
         raise ConfigError(tried, f"{settings.path} is not in its source", "have the settings in the repository")
     push = Push(wanted.paths, wanted.ignored_paths) if wanted.connection else None
-    jobs = ["verify", "build", *(f"deploy-{environment.name}" for environment in settings.environments)]
+    jobs = ["verify", "build", *_planning(settings)]
+    jobs += [f"deploy-{environment.name}" for environment in settings.environments]
     return AccountStack(
         account=names.tooling,
         where="tooling",
@@ -101,6 +102,11 @@ def pipeline(settings: Settings) -> AccountStack:
         protected=_is_protected(settings),
         pipeline=Pipeline(settings.environments, names.partition, push, wanted.notify),
     )
+
+
+def planned(settings: Settings) -> tuple[str, ...]:
+    """Return the status roles that the role which plans for approvals takes; with none there is no such role."""
+    return tuple(settings.names.status_role(one.name, one.account) for one in settings.approved)
 
 
 def standing(settings: Settings, there: Mapping[StackName, StackState]) -> tuple[AccountStack, ...]:
@@ -171,6 +177,11 @@ def _list(items: Iterable[str]) -> str:
     return ",".join(items)
 
 
+def _planning(settings: Settings) -> tuple[str, ...]:
+    """Return the job that plans, where somebody is asked for an approval."""
+    return ("plan",) if settings.approved else ()
+
+
 def _is_protected(settings: Settings) -> bool:
     """Is what every environment needs kept from being deleted? Where one environment is."""
     return any(target.protect for target in settings.targets)
@@ -212,6 +223,7 @@ def _roles(settings: Settings, names: Names, environments: tuple[Environment, ..
             "SigningKey": settings.tooling.signing_key or "",
             "Organization": settings.organization,
             "AssumableRoles": _list(assumable),
+            PLANNED: _list(planned(settings)),
         },
         tags=settings.tooling.tags,
         needs_key=True,
@@ -268,6 +280,7 @@ def _repository(
 def _account(settings: Settings, names: Names, environment: Environment, services: tuple[Service, ...]) -> AccountStack:
     developer = [names.developer_role] if settings.tooling.developers else []
     later = settings.later(environment.name)
+    planner = [names.planner_role] if environment in settings.approved else []
     return AccountStack(
         account=environment.account,
         where=environment.name,
@@ -279,7 +292,12 @@ def _account(settings: Settings, names: Names, environment: Environment, service
             "ToolingAccount": names.tooling,
             "DeployerRole": names.deployer_role(environment.name),
             "StatusReaders": _list(
-                [names.deployer_role(environment.name), *(names.deployer_role(e.name) for e in later), *developer]
+                [
+                    names.deployer_role(environment.name),
+                    *(names.deployer_role(e.name) for e in later),
+                    *developer,
+                    *planner,
+                ]
             ),
             "ArtifactBucket": names.bucket,
             "Organization": settings.organization,

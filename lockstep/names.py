@@ -21,8 +21,8 @@ LABEL_SOURCE = "lockstep.source-hash"
 
 # A service or environment may not be called like a part of our own names in the tooling account.
 RESERVED = frozenset(
-    ("account", "boundary", "build", "deploy", "deployer", "developer", "execution", "pipeline", "repository",
-     "status", "tooling", "verify")
+    ("account", "boundary", "build", "deploy", "deployer", "developer", "execution", "pipeline", "plan", "planner",
+     "repository", "status", "tooling", "verify")
 )  # fmt: skip
 
 
@@ -127,6 +127,11 @@ class Names:
         """ARN of what builds run as. It can assume nothing."""
         return self._role_arn(self.tooling, f"{self.project}-build")
 
+    @property
+    def planner_role(self) -> str:
+        """ARN of what the pipeline plans as for those who approve. It can look, and deploy nowhere."""
+        return self._role_arn(self.tooling, f"{self.project}-planner")
+
     def deployer_role(self, environment: str) -> str:
         """ARN of the tooling role that alone may assume an environment's deploy role."""
         return self._role_arn(self.tooling, f"{self.project}-deployer-{environment}")
@@ -152,7 +157,7 @@ class Names:
         return f"arn:{self.partition}:lambda:{self.region}:{account}:function:{self.project}-{environment}-*"
 
     def job(self, name: str) -> str:
-        """ARN of one of the pipeline's CodeBuild projects: verify, build, or deploy- with an environment."""
+        """ARN of one of the pipeline's CodeBuild projects: verify, build, plan, or deploy- with an environment."""
         return f"arn:{self.partition}:codebuild:{self.region}:{self.tooling}:project/{self.project}-{name}"
 
     # storage
