@@ -1,4 +1,4 @@
-"""The use cases that look at environments: what runs there, what was deployed, whether it answers, what would change."""
+"""The use cases that look at environments: what runs there, what was deployed, what answers, what would change."""
 
 from __future__ import annotations
 

@@ -81,7 +81,7 @@ def plan_brief(plan: Plan, running: Sequence[RunningService]) -> str:
     stays = {name for name, step in steps.items() if step.change is Change.NONE}
     told = [_brief_of(one.name, steps.get(one.name)) for one in sorted(running, key=lambda one: one.name in stays)]
     there = list(dict.fromkeys(short(one.release) for one in running if one.release is not None))
-    now = f"release {there[0]} runs" if len(there) == 1 else f"{len(there) or 'no'} releases run"
+    now = f"{len(there)} releases run" if there[1:] else f"release {there[0]} runs" if there else "no release runs"
     head = f"to {plan.environment.name}, where {now}: "
     lines = (_plain(head + _as_far_as(told, count)) for count in range(len(told), -1, -1))
     return next((line for line in lines if len(line) <= BRIEF), _plain(head)[:BRIEF])

@@ -17,6 +17,10 @@ _REPORTS = {
 _VERIFIES = {
     "kms:Decrypt", "logs:CreateLogStream", "logs:PutLogEvents", "s3:GetObject", "s3:GetObjectVersion", *_REPORTS,
 }  # fmt: skip
+_PLANS = {
+    "kms:Decrypt", "logs:CreateLogStream", "logs:PutLogEvents", "s3:GetObject", "s3:GetObjectVersion", "s3:ListBucket",
+    "sts:AssumeRole",
+}  # fmt: skip
 _STRANGER = "999999999999"
 
 
@@ -24,8 +28,9 @@ def _jobs(project: Project) -> dict[str, str]:
     """Return every job of the pipeline, and the role that it runs as."""
     names = project.names
     role = names.build_role.removesuffix("build")
+    plans = {"plan": names.planner_role} if any(one.approval for one in project.settings.environments) else {}
     deployers = {f"deploy-{one.name}": names.deployer_role(one.name) for one in project.settings.environments}
-    return {"verify": f"{role}verify", "build": names.build_role, **deployers}
+    return {"verify": f"{role}verify", "build": names.build_role, **plans, **deployers}
 
 
 def builds_alone_are_privileged(project: Project) -> Iterator[str]:
@@ -108,6 +113,34 @@ def verifying_reads_and_reports(project: Project) -> Iterator[str]:
         yield f"verify: {sorted(found ^ _VERIFIES)}"
 
 
+def planning_looks_where_somebody_approves(project: Project) -> Iterator[str]:
+    """Who plans before an approval reads releases, takes the status roles of those environments, and does nothing else.
+
+    Code of a commit that nobody approved runs as it, so where nobody is asked there is no such role.
+    """
+    judge, names = project.judge, project.names
+    asked = {names.status_role(one.name, one.account) for one in project.settings.environments if one.approval}
+    if ("planner" in judge.roles) != bool(asked):
+        yield f"planner: there where {len(asked)} environments ask for an approval"
+    if "planner" not in judge.roles:
+        return
+    who = judge.identity("planner")
+    becomes = {role for role in judge.access.roles if judge.becomes(who, role)}
+    trusted = {role for role in judge.access.roles if judge.becomes(almighty(who.arn), role)} - {who.arn}
+    if (becomes, trusted) != (asked, asked):
+        yield f"planner: becomes {sorted(becomes)}, and is trusted by {sorted(trusted)}"
+    if found := set(policy.actions(who.policies)) ^ _PLANS:
+        yield f"planner: {sorted(found)}"
+    for prefix in ("artifacts", "builds", "environments", "packages", "releases", "signatures", "smoke", "templates"):
+        file, wanted = f"{judge.bucket}/{prefix}/a", prefix in {"releases", "templates"}
+        if judge.may(who, "s3:GetObject", file) != wanted:
+            yield f"planner: reading {prefix}/"
+    logs = f"arn:{names.partition}:logs:{project.settings.region}:{names.tooling}:log-group:{names.job_logs}"
+    for job in ("plan", "build"):
+        if judge.may(who, "logs:PutLogEvents", f"{logs}{job}:log-stream:a") != (job == "plan"):
+            yield f"planner: writing the log of {job}"
+
+
 def the_pipeline_starts_its_jobs(project: Project) -> Iterator[str]:
     """The pipeline's role starts its own projects, asks in its own topic, and takes or passes no role."""
     judge, names, region = project.judge, project.names, project.settings.region
@@ -184,6 +217,7 @@ CHECKS = (
     sources_are_what_the_settings_say,
     sources_are_written_by_the_pipeline_alone,
     verifying_reads_and_reports,
+    planning_looks_where_somebody_approves,
     the_pipeline_starts_its_jobs,
     nobody_becomes_a_part_of_the_pipeline,
     who_is_told_is_told_by_us,

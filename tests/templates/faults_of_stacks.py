@@ -159,8 +159,9 @@ def there_is_what_was_planned(project: Project) -> Iterator[str]:
     """The account stacks make these resources and no others: no user, no stored key, no code that runs."""
     environments, people = len(project.settings.environments), bool(project.settings.tooling.developers)
     ruled = project.settings.pipeline is not None and project.settings.pipeline.connection is None
+    plans = bool(project.settings.approved)
     wanted = {
-        "AWS::CodeBuild::Project": 2 + environments,
+        "AWS::CodeBuild::Project": 2 + plans + environments,
         "AWS::CodePipeline::Pipeline": 1,
         "AWS::CodeStarNotifications::NotificationRule": 1,
         "AWS::Events::Rule": int(ruled),
@@ -168,10 +169,10 @@ def there_is_what_was_planned(project: Project) -> Iterator[str]:
         "AWS::SNS::TopicPolicy": 1,
         "AWS::ECR::Repository": 1,
         "AWS::IAM::ManagedPolicy": 1 + 2 * environments,
-        "AWS::IAM::Role": 3 + ruled + people + 4 * environments,
+        "AWS::IAM::Role": 3 + ruled + people + plans + 4 * environments,
         "AWS::KMS::Alias": 1,
         "AWS::KMS::Key": 1,
-        "AWS::Logs::LogGroup": 2 + environments,
+        "AWS::Logs::LogGroup": 2 + plans + environments,
         "AWS::S3::Bucket": 2,
         "AWS::S3::BucketPolicy": 2,
     }
