@@ -52,6 +52,7 @@ WORKING = {"logs:CreateLogStream": JOB, "logs:PutLogEvents": JOB, "s3:GetObjectV
 JUSTIFIED: dict[str, dict[str, str]] = {
     "build": PUBLISHING | WORKING,
     "developer": PUBLISHING,
+    "planner": WORKING | {"kms:Decrypt": ENCRYPTION},
     "deployer": WORKING | {"kms:Decrypt": ENCRYPTION},
     "deploy": {
         "iam:PassRole": PASSING,

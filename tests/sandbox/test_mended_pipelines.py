@@ -112,14 +112,15 @@ def test_every_stage_is_resolved(accounts: Accounts) -> None:
     }
     projects = [a["configuration"].get("ProjectName") for stage in found["stages"][1:] for a in stage["actions"]]
     assert projects == [
-        "lockstep-verify", "lockstep-build", *["lockstep-deploy-test"] * 2, None, *["lockstep-deploy-prod"] * 2,
+        "lockstep-verify", "lockstep-build", *["lockstep-deploy-test"] * 2, "lockstep-plan", None,
+        *["lockstep-deploy-prod"] * 2,
     ]  # fmt: skip
     assert [word for word in ('"Ref"', "Fn::", "${") if word in json.dumps(found)] == []
 
 
 def test_the_projects(accounts: Accounts) -> None:
     """Each project runs as its own role, in a supported image; the one that builds images alone is privileged."""
-    names = [f"lockstep-{job}" for job in ("verify", "build", "deploy-test", "deploy-prod")]
+    names = [f"lockstep-{job}" for job in ("verify", "build", "plan", "deploy-test", "deploy-prod")]
 
     found = accounts.server.client("codebuild", TOOLING).batch_get_projects(names=names)["projects"]
 
@@ -136,6 +137,7 @@ def test_the_projects(accounts: Accounts) -> None:
     assert told == {
         "verify": ("lockstep-verify", "buildspecs/verify.yml", False, settings),
         "build": ("lockstep-build", "buildspecs/release.yml", True, settings),
+        "plan": ("lockstep-planner", "buildspecs/plan.yml", False, settings),
         "deploy-test": (
             "lockstep-deployer-test", "buildspecs/deploy.yml", False, settings | {"LOCKSTEP_ENVIRONMENT": "test"},
         ),
