@@ -164,6 +164,7 @@ def deploy(
         "env": ENV,
         "release": "plan for this release (its name, or the start of it); default: one made from the working tree",
         "service": SERVICE,
+        "brief": "print one line on stdout, as one who may only look; words go to stderr, and no gate is asked",
         "profile": PROFILE,
         "json": JSON,
     },
@@ -173,6 +174,7 @@ def plan(
     service: list[str],
     env: str | None = None,
     release: str | None = None,
+    brief: bool = False,
     profile: str | None = None,
     json: bool = False,
 ) -> None:
@@ -180,9 +182,13 @@ def plan(
 
     Example: invoke plan --env prod --release 0123abcd
     """
-    from lockstep import deploying
+    from lockstep import deploying, looking
 
-    _end(deploying.deploy(_open(c, json, profile), env, release, deploying.Wish(service, dry_run=True)))
+    wiring = _open(c, json or brief, profile)
+    if brief:
+        _end(looking.brief(wiring, env, release, service, as_json=json))
+    else:
+        _end(deploying.deploy(wiring, env, release, deploying.Wish(service, dry_run=True)))
 
 
 @task(

@@ -22,7 +22,7 @@ from lockstep.pipeline.rendering import Pipeline, Push
 from lockstep.ports import StackContent, StackState
 from lockstep.settings import EXAMPLE, Settings
 
-KEY_ARN = "KeyArn"
+KEY_ARN, PLANNED = "KeyArn", "PlannedStatusRoles"
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html: characters, white space left out
 _INLINE, _MANAGED = 10_240, 6_144
 
@@ -80,8 +80,8 @@ def pipeline(settings: Settings) -> AccountStack:
     if settings.path.is_absolute():
         raise ConfigError(tried, f"{settings.path} is not in its source", "have the settings in the repository")
     push = Push(wanted.paths, wanted.ignored_paths, wanted.branches) if wanted.connection else None
-    jobs = ["verify", "build", *(f"deploy-{environment.name}" for environment in settings.environments)]
-    jobs += ["pipeline-update"] if wanted.update else []
+    jobs = ["verify", "build", *_planning(settings), *(["pipeline-update"] if wanted.update else [])]
+    jobs += [f"deploy-{environment.name}" for environment in settings.environments]
     return AccountStack(
         account=names.tooling,
         where="tooling",
@@ -93,7 +93,7 @@ def pipeline(settings: Settings) -> AccountStack:
             "ArtifactBucket": names.bucket,
             "SourceFiles": _list(_sources(settings)),
             "Projects": _list(names.job(job) for job in jobs),
-            "JobRoles": _list([names.build_role, *(names.deployer_role(e.name) for e in settings.environments)]),
+            "JobRoles": _list(_job_roles(settings)),
             "UpdatesItself": str(wanted.update).lower(),
             "Repository": wanted.repository,
             "Branch": wanted.branch,
@@ -104,6 +104,11 @@ def pipeline(settings: Settings) -> AccountStack:
         protected=_is_protected(settings),
         pipeline=Pipeline(settings.environments, names.partition, push, wanted.notify, updates=wanted.update),
     )
+
+
+def planned(settings: Settings) -> tuple[str, ...]:
+    """Return the status roles that the role which plans for approvals takes; with none there is no such role."""
+    return tuple(settings.names.status_role(one.name, one.account) for one in settings.approved)
 
 
 def standing(settings: Settings, there: Mapping[StackName, StackState]) -> tuple[AccountStack, ...]:
@@ -185,6 +190,18 @@ def _list(items: Iterable[str]) -> str:
     return ",".join(items)
 
 
+def _job_roles(settings: Settings) -> tuple[str, ...]:
+    """Return what the jobs of the pipeline run as whose roles are in other stacks than it."""
+    names = settings.names
+    planning = [names.planner_role] if settings.approved else []
+    return (names.build_role, *planning, *(names.deployer_role(one.name) for one in settings.environments))
+
+
+def _planning(settings: Settings) -> tuple[str, ...]:
+    """Return the job that plans, where somebody is asked for an approval."""
+    return ("plan",) if settings.approved else ()
+
+
 def _is_protected(settings: Settings) -> bool:
     """Is what every environment needs kept from being deleted? Where one environment is."""
     return any(target.protect for target in settings.targets)
@@ -226,6 +243,7 @@ def _roles(settings: Settings, names: Names, environments: tuple[Environment, ..
             "SigningKey": settings.tooling.signing_key or "",
             "Organization": settings.organization,
             "AssumableRoles": _list(assumable),
+            PLANNED: _list(planned(settings)),
         },
         tags=settings.tooling.tags,
         needs_key=True,
@@ -282,6 +300,7 @@ def _repository(
 def _account(settings: Settings, names: Names, environment: Environment, services: tuple[Service, ...]) -> AccountStack:
     developer = [names.developer_role] if settings.tooling.developers else []
     later = settings.later(environment.name)
+    planner = [names.planner_role] if environment in settings.approved else []
     return AccountStack(
         account=environment.account,
         where=environment.name,
@@ -293,7 +312,12 @@ def _account(settings: Settings, names: Names, environment: Environment, service
             "ToolingAccount": names.tooling,
             "DeployerRole": names.deployer_role(environment.name),
             "StatusReaders": _list(
-                [names.deployer_role(environment.name), *(names.deployer_role(e.name) for e in later), *developer]
+                [
+                    names.deployer_role(environment.name),
+                    *(names.deployer_role(e.name) for e in later),
+                    *developer,
+                    *planner,
+                ]
             ),
             "ArtifactBucket": names.bucket,
             "Organization": settings.organization,

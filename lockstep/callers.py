@@ -76,6 +76,10 @@ class Callers:
 
     def status_role(self, environment: str, through: str) -> Caller:
         """Become an environment's status role, as the caller or else as the deployer of `through`."""
+        return self.viewer(environment, through)[1]
+
+    def viewer(self, environment: str, through: str) -> tuple[Caller, Caller]:
+        """Become an environment's status role; return who took it, the caller or the deployer of `through`, too."""
         account = self.settings.environment(environment).value.account
         role = self.settings.names.status_role(environment, account)
         session, caller = self.base
@@ -87,7 +91,7 @@ class Callers:
                 opened = session.assume(role, caller, "invoke bootstrap")
             except IdentityError:
                 raise refused from None
-        return opened, opened.prove(account, f"opening {environment}")
+        return (session, caller), (opened, opened.prove(account, f"opening {environment}"))
 
     def administrator(self, account: AccountId) -> Caller:
         """Become an account's administrator: by its profile, by its role, or by the role from the profile.

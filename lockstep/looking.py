@@ -1,4 +1,4 @@
-"""The use cases that look at environments: what runs there, what was deployed when, and whether it answers."""
+"""The use cases that look at environments: what runs there, what was deployed, what answers, what would change."""
 
 from __future__ import annotations
 
@@ -87,6 +87,32 @@ def smoke(wiring: Wiring, named: str | None, services: Collection[str] = ()) -> 
     for failure in report.smoke_failures(environment.name, outcomes):
         wiring.console.complain(failure)
     return smoke_exit_code(tuple(outcomes))
+
+
+@use_case
+def brief(
+    wiring: Wiring, named: str | None, wanted: str | None, services: Collection[str] = (), *, as_json: bool = False
+) -> int:
+    """Say in one line what bringing an environment to a release would do, without a right to deploy there.
+
+    Nobody asks CloudFormation for a change set and no gate is asked. A stack that is being changed just now is told of
+    and fails nothing: in a pipeline that is the execution before.
+    """
+    tried = "planning in one line"
+    if as_json:
+        raise ConfigError(tried, "a line is no document", "leave --brief or --json out")
+    if wanted is None:
+        raise ConfigError(tried, "no release is named, and who may only look makes none", "add --release")
+    say_which(wiring)
+    names, environment = wiring.settings().names, environment_of(wiring.settings(), named)
+    store, target = wiring.viewer(environment.name)
+    release = making.find_release(store, wanted)
+    builds = plan.select(release, services)
+    running = execute.running_builds(builds, environment, names, target)
+    steady = tuple(now for now in running if not plan.is_busy(now.status))
+    steps = plan.deploy(environment, release, steady, names, making.declared_parameters(store, builds), {})
+    wiring.console.alone(report.plan_brief(steps, running))
+    return 0
 
 
 @use_case

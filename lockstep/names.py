@@ -23,8 +23,8 @@ INTEGRATION = "integration"
 
 # A service or environment may not be called like a part of our own names in the tooling account.
 RESERVED = frozenset(
-    ("account", "boundary", "build", "deploy", "deployer", "developer", "execution", "pipeline", "repository",
-     "status", "tooling", "verify")
+    ("account", "boundary", "build", "deploy", "deployer", "developer", "execution", "pipeline", "plan", "planner",
+     "repository", "status", "tooling", "verify")
 )  # fmt: skip
 
 
@@ -139,6 +139,11 @@ class Names:
         """ARN of what the pipeline updates itself as."""
         return self._role_arn(self.tooling, f"{self.project}-pipeline-update")
 
+    @property
+    def planner_role(self) -> str:
+        """ARN of what the pipeline plans as for those who approve. It can look, and deploy nowhere."""
+        return self._role_arn(self.tooling, f"{self.project}-planner")
+
     def deployer_role(self, environment: str) -> str:
         """ARN of the tooling role that alone may assume an environment's deploy role."""
         return self._role_arn(self.tooling, f"{self.project}-deployer-{environment}")
@@ -164,7 +169,7 @@ class Names:
         return f"arn:{self.partition}:lambda:{self.region}:{account}:function:{self.project}-{environment}-*"
 
     def job(self, name: str) -> str:
-        """ARN of one of the pipeline's projects: verify, build, pipeline-update, or deploy- with an environment."""
+        """ARN of a project of the pipeline: verify, build, plan, pipeline-update, or deploy- with an environment."""
         return f"arn:{self.partition}:codebuild:{self.region}:{self.tooling}:project/{self.project}-{name}"
 
     # storage

@@ -21,7 +21,7 @@ from lockstep.pipeline.executions import Execution, Executions
 from lockstep.pipeline.jobs import Around
 from lockstep.pipeline.runner import Runner, Wish
 from lockstep.pipeline_ports import Machinery
-from lockstep.ports import Wiring
+from lockstep.ports import StackState, Wiring
 from lockstep.settings import Settings
 from lockstep.usecase import say_which, target_of, use_case
 
@@ -54,8 +54,17 @@ def _with_key(step: AccountStack, settings: Settings, tooling: Administrator) ->
     there = {stack: state for stack in needed if (state := tooling.stacks.describe(stack)) and not state.is_hollow}
     if missing := [stack for stack in needed if stack not in there]:
         raise ConfigError("deploying the pipeline", f"not there yet: {', '.join(missing)}", "invoke bootstrap")
+    _see_that_somebody_plans(settings, there[names.tooling_roles_stack])
     key = there[names.tooling_resources_stack].outputs[KEY_ARN]
     return replace(step, needs_key=False, parameters={**step.parameters, KEY_ARN: key})
+
+
+def _see_that_somebody_plans(settings: Settings, roles: StackState) -> None:
+    """See that the role that plans for approvals may look where the settings ask for one; raises ConfigError."""
+    lacking = {*account_stacks.planned(settings)} - set(roles.parameters.get(account_stacks.PLANNED, "").split(","))
+    if lacking:
+        answer = f"{settings.names.planner_role} may not become {', '.join(sorted(lacking))} yet"
+        raise ConfigError("deploying the pipeline", answer, "invoke bootstrap")
 
 
 # A person is asked, so the run ends before its end.

@@ -72,12 +72,17 @@ def smoke(
     )
 
 
+def is_busy(status: str | None) -> bool:
+    """Is somebody changing a stack that is in this state?"""
+    return status not in _EMPTY and str(status).endswith("_IN_PROGRESS")
+
+
 def check_stack(stack: str, account: AccountId, status: str | None) -> None:
     """Refuse a stack that cannot be changed; raises BusyError or StackError with what to do about it."""
     if status in _EMPTY or status in _READY:
         return
     where = f"changing the stack {stack} in account {account}"
-    if status is not None and status.endswith("_IN_PROGRESS"):
+    if is_busy(status):
         raise BusyError(where, f"the stack is {status}: another deployment is changing it", "try again when it is done")
     cures = {
         "ROLLBACK_COMPLETE": "its first creation failed, so it holds nothing: delete the stack, then try again",

@@ -397,6 +397,9 @@ class Wiring(Protocol):
     def reader(self, environment: str, through: str | None = None) -> Target:
         """Open an environment to look at it, perhaps as the deployer of a later one; raises IdentityError."""
 
+    def viewer(self, environment: str) -> tuple[Store, Target]:
+        """Open an environment to look at it, with what is published; raises IdentityError."""
+
     def admin(self, account: AccountId) -> Administrator:
         """Open an account as its administrator, for bootstrap, destroy and prune; raises IdentityError."""
 

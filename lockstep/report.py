@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 from lockstep.errors import DeployError, LockstepError
 from lockstep.model import (
+    Change,
     DeployStack,
     ImageRef,
     Outcome,
@@ -13,6 +15,7 @@ from lockstep.model import (
     ProtectStack,
     ProveAccount,
     Release,
+    RunningService,
     ServiceBuild,
     SmokeOutcome,
     Step,
@@ -21,6 +24,11 @@ from lockstep.model import (
 from lockstep.names import COMMIT_TAG, is_dirty
 
 Lines = tuple[str, ...]
+# Of a plan's one line, which goes into a text that CodePipeline limits (lockstep/pipeline/rendering.py), and of a part.
+BRIEF, _PART = 400, 120
+_DOES = {Change.CREATE: "create", Change.UPDATE: "update", Change.NONE: "leave"}
+# What is left out of it has a meaning in mails, in JSON, to a shell or to CodePipeline.
+_UNPLAIN = re.compile("[^A-Za-z0-9 .,:;()-]")
 
 
 def short(name: str) -> str:
@@ -62,6 +70,39 @@ def plan_lines(plan: Plan) -> Lines:
     dirty = ", made from uncommitted changes" if any(is_dirty(commit) for commit in commits) else ""
     head = f"Plan for {plan.environment.name}, release {short(plan.release)}{dirty}:"
     return (head, *(f"  {step(one)}" for one in plan.steps))
+
+
+def plan_brief(plan: Plan, running: Sequence[RunningService]) -> str:
+    """Say on one line of at most `BRIEF` plain characters what a plan does to each service, and what runs there now.
+
+    What changes comes first, and what does not fit is counted. A service that the plan has no step for is one whose
+    stack somebody else is changing.
+    """
+    steps = {one.service: one for one in plan.steps if isinstance(one, DeployStack)}
+    stays = {name for name, step in steps.items() if step.change is Change.NONE}
+    told = [_brief_of(one.name, steps.get(one.name)) for one in sorted(running, key=lambda one: one.name in stays)]
+    there = list(dict.fromkeys(short(one.release) for one in running if one.release is not None))
+    now = f"{len(there)} releases run" if there[1:] else f"release {there[0]} runs" if there else "no release runs"
+    head = f"to {plan.environment.name}, where {now}: "
+    lines = (_plain(head + _as_far_as(told, count)) for count in range(len(told), -1, -1))
+    return next((line for line in lines if len(line) <= BRIEF), _plain(head)[:BRIEF])
+
+
+def _brief_of(service: str, step: DeployStack | None) -> str:
+    does = f"wait for {service}" if step is None else f"{_DOES[step.change]} {service}"
+    whole = f"{does} ({'another deployment is changing it' if step is None else step.reason})"
+    return whole if len(whole) <= _PART else does
+
+
+def _as_far_as(told: Sequence[str], count: int) -> str:
+    """Return so many parts, and how many there are beside them."""
+    more = [f"and {len(told) - count} more"] if count < len(told) else []
+    return "; ".join([*told[:count], *more]) or "nothing"
+
+
+def _plain(text: str) -> str:
+    """Return a text without what could have a meaning where it is put: names come from files that a build has made."""
+    return _UNPLAIN.sub("?", text)
 
 
 def plan_document(plan: Plan, target: str, previews: Mapping[str, Mapping[str, object]]) -> dict[str, object]:

@@ -213,6 +213,11 @@ class Settings:
         """What this project calls its things."""
         return Names(self.project, self.tooling.account, self.region)
 
+    @property
+    def approved(self) -> tuple[Environment, ...]:
+        """The environments of which the pipeline asks somebody first, with a plan; none where there is no pipeline."""
+        return tuple(one for one in self.environments if one.approval and self.pipeline is not None)
+
     def earlier(self, name: str) -> tuple[Environment, ...]:
         """Return the environments that a release passes before it reaches this one, in promotion order."""
         self.environment(name)

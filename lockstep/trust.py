@@ -35,11 +35,14 @@ def expected(settings: Settings, caller: str) -> dict[str, bool]:
     roles: dict[str, bool] = {names.build_role: False}
     if developers:
         roles[names.developer_role] = _is_listed(me, developers)
+    if settings.approved:
+        roles[names.planner_role] = False
     for target in settings.targets:
         account, deployer = target.value.account, names.deployer_role(target.name)
         roles[deployer] = _is_listed(me, target.deployers)
         roles[names.deploy_role(target.name, account)] = me == deployer
         lookers = {deployer, names.developer_role, *(names.deployer_role(e.name) for e in settings.later(target.name))}
+        lookers |= {names.planner_role} if target.value in settings.approved else set()
         roles[names.status_role(target.name, account)] = me in lookers
         roles[names.execution_role(target.name, account)] = False
     roles.pop(me, None)

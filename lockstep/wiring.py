@@ -296,6 +296,17 @@ class RealWiring:
         """
         return self._target(self._callers.status_role(environment, through or environment), environment)
 
+    def viewer(self, environment: str) -> tuple[ports.Store, ports.Target]:
+        """Open an environment to look at it, with what is published: as the caller or else as its deployer.
+
+        Raises IdentityError.
+        """
+        from lockstep.aws.s3 import Bucket
+
+        names = self.settings().names
+        (session, _), opened = self._callers.viewer(environment, environment)
+        return Bucket(session, names.bucket, names.tooling), self._target(opened, environment)
+
     def _target(self, opened: Caller, environment: str) -> ports.Target:
         from lockstep.aws.change_sets import ChangeSets
         from lockstep.aws.cloudformation import Stacks

@@ -1,14 +1,15 @@
 """infra/pipeline.yaml and the environments -> the template that is deployed. Pure.
 
-Owns what the pipeline has for each environment: a project with the one role that deploys there, an approval where the
-settings ask for it, a stage that deploys and tests, and what happens where that fails; and which pushes start it.
+Owns what the pipeline has for each environment: a project with the one role that deploys there, a plan and an approval
+where the settings ask for it, a stage that deploys and tests, and what happens where that fails; and which pushes start
+it.
 """
 
 from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,10 +19,10 @@ from lockstep.template import Template
 _RELEASE, _EXECUTION = "#{Release.LOCKSTEP_RELEASE}", "#{codepipeline.PipelineExecutionId}"
 _BRANCH = {"Ref": "Branch"}
 # What an action gives to its tasks, by name.
-Variables = tuple[tuple[str, str], ...]
-_VARIABLES: Variables = (("LOCKSTEP_RELEASE", _RELEASE), ("LOCKSTEP_EXECUTION", _EXECUTION))
+_VARIABLES = {"LOCKSTEP_RELEASE": _RELEASE, "LOCKSTEP_EXECUTION": _EXECUTION}
 # Each is an action of the Deploy stage, one after the other; its buildspec is called like it.
 _STEPS = ("Deploy", "Smoke", "Integration")
+_PLAN_PROJECT = "PlanProject"
 _CODEBUILD = {"Category": "Build", "Owner": "AWS", "Provider": "CodeBuild", "Version": "1"}
 _APPROVAL = {"Category": "Approval", "Owner": "AWS", "Provider": "Manual", "Version": "1"}
 # https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-codepipeline-pipeline-failureconditions.html
@@ -80,6 +81,8 @@ def render(template: Template, pipeline: Pipeline) -> Template:
     for environment in pipeline.environments:
         resources[_project_id(environment)] = _project(resources["VerifyProject"], environment)
         released["Stages"] += _stages(environment, pipeline.partition)
+    if any(environment.approval for environment in pipeline.environments):
+        resources[_PLAN_PROJECT] = _plan_project(resources["VerifyProject"])
     return rendered
 
 
@@ -109,7 +112,7 @@ def _branches_pipeline(model: dict[str, Any], push: Push, environment: Environme
     Each branch gets stacks of its own there, which `invoke destroy --branch` takes away.
     """
     made = copy.deepcopy(model)
-    variables = (*_VARIABLES, ("LOCKSTEP_BRANCH", "#{SourceVariables.BranchName}"))
+    variables = {**_VARIABLES, "LOCKSTEP_BRANCH": "#{SourceVariables.BranchName}"}
     deploy = _action(environment, "Deploy", 1, "branch", variables)
     made["Properties"] |= {
         "Name": {"Fn::Sub": "${Project}-branches"},
@@ -142,13 +145,46 @@ def _project(model: dict[str, Any], environment: Environment) -> dict[str, Any]:
     return made
 
 
+def _plan_project(model: dict[str, Any]) -> dict[str, Any]:
+    """Return the project that plans for who approves: the one that verifies, with a role that may look, and its job."""
+    made, name = copy.deepcopy(model), "${Project}-plan"
+    made["Properties"] |= {
+        "Name": {"Fn::Sub": name},
+        "Description": "Says what a release would change, and may change nothing",
+        "ServiceRole": {"Fn::Sub": "arn:${AWS::Partition}:iam::${AWS::AccountId}:role/${Project}-planner"},
+        "Source": {"Type": "CODEPIPELINE", "BuildSpec": "buildspecs/plan.yml"},
+        "LogsConfig": {"CloudWatchLogs": {"Status": "ENABLED", "GroupName": {"Fn::Sub": f"/aws/codebuild/{name}"}}},
+    }
+    return made
+
+
 def _stages(environment: Environment, partition: str) -> Iterator[dict[str, Any]]:
     if environment.approval:
-        yield {"Name": f"Approve-{environment.name}", "Actions": [_approval(environment, partition)]}
+        actions = [_plan(environment), _approval(environment, partition)]
+        yield {"Name": f"Approve-{environment.name}", "Actions": actions}
     yield {
         "Name": f"Deploy-{environment.name}",
         **_ON_FAILURE[environment.on_failure],
         "Actions": [_action(environment, name, order, name.lower()) for order, name in enumerate(_STEPS, 1)],
+    }
+
+
+def _plan_namespace(environment: Environment) -> str:
+    return f"Plan{environment.name.capitalize()}"
+
+
+def _plan(environment: Environment) -> dict[str, Any]:
+    """Return the action whose variable says what a release would change in an environment, before anybody is asked."""
+    return {
+        "Name": "Plan",
+        "Namespace": _plan_namespace(environment),
+        "ActionTypeId": _CODEBUILD,
+        "Configuration": {
+            "ProjectName": {"Ref": _PLAN_PROJECT},
+            "EnvironmentVariables": _variables(LOCKSTEP_ENVIRONMENT=environment.name, LOCKSTEP_RELEASE=_RELEASE),
+        },
+        "InputArtifacts": [{"Name": "Source"}],
+        "RunOrder": 1,
     }
 
 
@@ -160,18 +196,21 @@ def _approval(environment: Environment, partition: str) -> dict[str, Any]:
         "ActionTypeId": _APPROVAL,
         "Configuration": {
             "NotificationArn": {"Ref": "Topic"},
+            # At most 1000 characters once its variables are in it; the plan has 400 of them (lockstep/report.py).
+            # https://docs.aws.amazon.com/codepipeline/latest/userguide/limits.html
             "CustomData": (
                 f"Release {_RELEASE} to {environment.name}: commit #{{SourceVariables.CommitId}}. "
-                f"What it would change: invoke plan --env {environment.name} --release {_RELEASE}"
+                f"#{{{_plan_namespace(environment)}.LOCKSTEP_PLAN}}. "
+                f"More: invoke plan --env {environment.name} --release {_RELEASE}"
             ),
             "ExternalEntityLink": {"Fn::Sub": f"{pages}/executions/{_EXECUTION}/timeline?region=${{AWS::Region}}"},
         },
-        "RunOrder": 1,
+        "RunOrder": 2,
     }
 
 
 def _action(
-    environment: Environment, name: str, order: int, buildspec: str, variables: Variables = _VARIABLES
+    environment: Environment, name: str, order: int, buildspec: str, variables: Mapping[str, str] = _VARIABLES
 ) -> dict[str, Any]:
     """Return an action of the environment's project, with a buildspec of its own."""
     return {
@@ -180,10 +219,14 @@ def _action(
         "Configuration": {
             "ProjectName": {"Ref": _project_id(environment)},
             "BuildspecOverride": f"buildspecs/{buildspec}.yml",
-            "EnvironmentVariables": json.dumps(
-                [{"name": key, "value": value, "type": "PLAINTEXT"} for key, value in variables], separators=(",", ":")
-            ),
+            "EnvironmentVariables": _variables(**variables),
         },
         "InputArtifacts": [{"Name": "Source"}],
         "RunOrder": order,
     }
+
+
+def _variables(**values: str) -> str:
+    """Return an action's variables as CodePipeline takes them: JSON in a text."""
+    variables = [{"name": name, "value": value, "type": "PLAINTEXT"} for name, value in values.items()]
+    return json.dumps(variables, separators=(",", ":"))

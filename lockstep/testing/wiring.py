@@ -152,6 +152,10 @@ class FakeWiring:
             suites=FakeSuites(self.world, environment),
         )
 
+    def viewer(self, environment: str) -> tuple[ports.Store, ports.Target]:
+        """Open an environment to look at it, whoever it is, with what is published."""
+        return FakeStore(self.world), self.reader(environment)
+
     def admin(self, account: AccountId) -> Administrator:
         """Open an account as its administrator, unless the world holds an error for that."""
         if f"admin {account}" in self.world.fails:

@@ -9,6 +9,7 @@ from lockstep.aws.ecr import Registry
 from lockstep.aws.iam import Policies
 from lockstep.aws.lambda_ import Functions
 from lockstep.aws.parameters import Vault
+from lockstep.aws.s3 import Bucket
 from lockstep.errors import ConfigError, IdentityError
 from lockstep.sam import Sam
 from lockstep.testing import TEST, TOOLING
@@ -98,6 +99,42 @@ def test_a_deployer_looks_too(outside: Outside) -> None:
     target = outside.wiring("releaser").reader("test")
 
     assert target.caller == f"arn:aws:sts::{TEST}:assumed-role/shop-status-test/releaser"
+
+
+def test_who_plans_in_brief(outside: Outside) -> None:
+    """Who only looks reads what is published as themselves, and the environment in a role that changes nothing."""
+    store, target = outside.wiring().viewer("test")
+
+    assert isinstance(store, Bucket)
+    assert (store.session.caller("asking"), store.owner) == ((TOOLING, DEVELOPER), TOOLING)
+    assert target.caller == f"arn:aws:sts::{TEST}:assumed-role/shop-status-test/developer"
+
+
+def test_a_job_that_plans(outside: Outside) -> None:
+    """A job that plans, as in CodeBuild, takes no role in tooling, and of an environment the one that looks."""
+    planner = f"arn:aws:sts::{TOOLING}:assumed-role/shop-planner/AWSCodeBuild-1"
+    outside.aws.callers["developer"] = planner
+    outside.aws.trusts = {ROLE.format(TEST, "status-test"): planner}
+
+    store, target = outside.wiring().viewer("test")
+
+    assert isinstance(store, Bucket)
+    assert store.session.caller("asking") == (TOOLING, planner)
+    assert target.caller == f"arn:aws:sts::{TEST}:assumed-role/shop-status-test/AWSCodeBuild-1"
+
+
+def test_a_deployer_plans_in_brief(outside: Outside) -> None:
+    """Who is no developer reads what is published as the environment's deployer, which may."""
+    deployer = f"arn:aws:sts::{TOOLING}:assumed-role/shop-deployer-test/releaser"
+    outside.aws.trusts |= {
+        ROLE.format(TOOLING, "deployer-test"): RELEASER,
+        ROLE.format(TEST, "status-test"): deployer,
+    }
+
+    store, _ = outside.wiring("releaser").viewer("test")
+
+    assert isinstance(store, Bucket)
+    assert store.session.caller("asking") == (TOOLING, deployer)
 
 
 @pytest.mark.parametrize("trusted", [RELEASER, "nobody"])

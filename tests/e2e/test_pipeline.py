@@ -53,6 +53,9 @@ def test_from_source_to_prod(piped: Place) -> None:
     test, prod = services(piped)
 
     release = waits["variables"]["Release"]["LOCKSTEP_RELEASE"]
+    plan = waits["variables"]["PlanProd"]["LOCKSTEP_PLAN"]
+    assert plan.startswith("to prod, where ")
+    assert any(f" runs: {does} hello (" in plan for does in ("create", "update"))
     assert waits["revision"]["commit"] == head
     assert [one["release"] == release for one in before] == [True, False]
     assert done["status"] == "Succeeded"

@@ -68,6 +68,33 @@ def test_applied(terminal: Terminal) -> None:
     assert "shop-pipeline" in stacks(terminal)
 
 
+def test_the_plan_before_an_approval(terminal: Terminal) -> None:
+    """Where somebody is asked, the pipeline has a project more: the one that plans for them."""
+    terminal.settings = APPROVED
+    terminal.invoke("bootstrap", "--yes")
+
+    seen = terminal.invoke("pipeline.deploy", "--dry-run")
+
+    assert seen == (
+        0,
+        text(*PLAN, "    + PlanProject AWS::CodeBuild::Project", "Dry run: nothing was changed."),
+        "",
+    )
+
+
+def test_an_approval_that_goes(terminal: Terminal) -> None:
+    """Where nobody is asked any more, the pipeline plans no more, whether the role is gone already or not."""
+    terminal.settings = APPROVED
+    terminal.invoke("bootstrap", "--yes")
+    terminal.invoke("pipeline.deploy", "--yes")
+    terminal.settings = WITH_PIPELINE
+
+    seen = terminal.invoke("pipeline.deploy", "--yes")
+
+    assert (seen.code, seen.out.splitlines()[-1]) == (0, "1 of 1 stacks changed.")
+    assert terminal.invoke("bootstrap", "--yes").code == 0
+
+
 def test_as_json(terminal: Terminal) -> None:
     """With --json what came of the pipeline is one document."""
     terminal.invoke("bootstrap", "--yes")
@@ -79,13 +106,18 @@ def test_as_json(terminal: Terminal) -> None:
 
 
 def test_a_change_of_the_settings(terminal: Terminal) -> None:
-    """An approval that is new in the settings updates the pipeline."""
+    """An approval that is new in the settings updates the pipeline, once there is the role that plans for it."""
     terminal.invoke("bootstrap", "--yes")
     terminal.invoke("pipeline.deploy", "--yes")
     terminal.settings = APPROVED
 
+    refused = terminal.invoke("pipeline.deploy", "--yes")
+    terminal.invoke("bootstrap", "--yes")
     seen = terminal.invoke("pipeline.deploy", "--yes")
 
+    roles = "arn:aws:iam::111111111111:role/shop-planner may not become arn:aws:iam::333333333333:role/shop-status-prod"
+    assert refused.code == 2
+    assert refused.err == f"error: deploying the pipeline\n  answer: {roles} yet\n  next: invoke bootstrap\n"
     assert "shop-pipeline is updated" in seen.out
     assert seen.out.splitlines()[-1] == "1 of 1 stacks changed."
 

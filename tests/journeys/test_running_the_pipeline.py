@@ -40,6 +40,8 @@ def test_each_role_does_its_own(deployed: Terminal) -> None:
         "shop-pipeline writes shop-artifacts/shop-pipeline/Source with the-key",
         "shop-release for project/shop-release",
         "shop-release reads shop-artifacts/shop-pipeline/Source",
+        "shop-plan for project/shop-plan",
+        "shop-plan reads shop-artifacts/shop-pipeline/Source",
         "shop-deploy for project/shop-deploy",
         "shop-deploy reads shop-artifacts/shop-pipeline/Source",
     ]
@@ -57,13 +59,25 @@ def test_the_record_as_json(deployed: Terminal) -> None:
 
 
 def test_an_approval_waits(deployed: Terminal) -> None:
-    """At an approval the run ends with 3, with the message, the link and what to do; nothing after it has run."""
+    """At an approval the run ends with 3, with the question, the plan, the link and what to do; no more has run."""
     seen = deployed.invoke("pipeline.run")
 
     assert seen.code == 3
-    for said in ("Deploy r1?", "https://x", "invoke pipeline.run --approve Approve-prod", "--reject Approve-prod"):
+    question = "Deploy r1? to prod: update hello to r1 (its template changed)."
+    for said in (question, "https://x", "invoke pipeline.run --approve Approve-prod", "--reject Approve-prod"):
         assert said in seen.out
     assert stages(record(deployed)) == {"Source": "Succeeded", "Release": "Succeeded", "Approve-prod": "Waiting"}
+
+
+def test_a_plan_that_fails(deployed: Terminal) -> None:
+    """Where there is no plan nobody is asked: the stage has failed, and nothing after it runs."""
+    deployed.workshop.source["buildspecs/plan.yml"] = a_buildspec("exit 7")
+
+    seen = deployed.invoke("pipeline.run", "--approve", "Approve-prod")
+
+    assert seen.code == 6
+    assert "Deploy r1?" not in seen.out
+    assert stages(record(deployed)) == {"Source": "Succeeded", "Release": "Succeeded", "Approve-prod": "Failed"}
 
 
 def test_an_approval_is_given(deployed: Terminal) -> None:

@@ -19,8 +19,13 @@ from lockstep.pipeline.buildspec import Buildspec
 from lockstep.pipeline.substitution import names as variables_in
 
 INSTALL = "pip install --quiet --no-deps --require-hashes -r requirements/run.txt"
-# The one assignment: a child cannot set its parent's variables.
-EXPORT = 'export LOCKSTEP_RELEASE="$(invoke release --id)"'
+# The assignments, one in each of two files: a child cannot set its parent's variables.
+EXPORTS = {
+    "release.yml": 'export LOCKSTEP_RELEASE="$(invoke release --id)"',
+    "plan.yml": (
+        'export LOCKSTEP_PLAN="$(invoke plan --env "$LOCKSTEP_ENVIRONMENT" --release "$LOCKSTEP_RELEASE" --brief)"'
+    ),
+}
 TASK = re.compile(r'invoke ([a-z][\w.]*)((?: --[a-z-]+(?: "\$LOCKSTEP_[A-Z]+")?)*)')
 JUDGE = re.compile(r"nox -s( \w+)+")
 NAMED = re.compile(r"(?:[\w.-]+/)+[\w.-]+\.(?:ya?ml|toml|txt|json)")
@@ -30,7 +35,7 @@ SOURCE = {"AuthorDate", "BranchName", "CommitId", "CommitMessage"}
 OWN = {("codepipeline", "PipelineExecutionId")}
 # Which tasks read what of the environment, by what the library's wiring, settings and git rooms ask for.
 READ_BY_TASKS = {
-    "LOCKSTEP_CONFIG": {"deploy", "integration", "pipeline.deploy", "release", "smoke"},
+    "LOCKSTEP_CONFIG": {"deploy", "integration", "pipeline.deploy", "plan", "release", "smoke"},
     "LOCKSTEP_EXECUTION": {"deploy", "smoke"},
     "LOCKSTEP_COMMIT": {"release"},
     "LOCKSTEP_BRANCH": {"release"},
@@ -94,7 +99,7 @@ def commands(text: str) -> tuple[str, ...]:
 def disallowed(file: str, found: tuple[str, ...], flags: Mapping[str, set[str]]) -> list[str]:
     """Return the commands that are no task with flags of its own, nor a line that its file may hold beside tasks."""
     name = file.rpartition("/")[2]
-    beside = {INSTALL, *([EXPORT] if name == "release.yml" else [])}
+    beside = {INSTALL, EXPORTS.get(name, INSTALL)}
 
     def is_allowed(command: str) -> bool:
         if command in beside or (name == "verify.yml" and JUDGE.fullmatch(command)):

@@ -18,6 +18,7 @@ from tests.parity.claims import Shipped
 
 ROOT = Path(__file__).parents[2]
 FILE = "infra/sandbox.toml"
+PLAN = f"{claims.EXPORTS['plan.yml']}\n      - invoke deploy"
 # What the library reads of an environment that is no task's of the pipeline.
 ELSEWHERE = {
     "LOCKSTEP_SANDBOX_PORT": "where the AWS of this machine listens: the local runner sets it, AWS has no such thing",
@@ -100,7 +101,7 @@ def changed_pipeline(shipped: Shipped, old: str, new: str) -> Shipped:
 
 def test_every_command_is_allowed(shipped: Shipped, flags: dict[str, set[str]]) -> None:
     """Each command of each buildspec is a task with flags that it has, or the install line, the export, the judge."""
-    assert len(shipped.buildspecs) >= 5
+    assert len(shipped.buildspecs) >= 6
     assert disallowed(shipped, flags) == []
 
 
@@ -113,6 +114,10 @@ def test_every_command_is_allowed(shipped: Shipped, flags: dict[str, set[str]]) 
         pytest.param("deploy.yml", '--release "$LOCKSTEP_RELEASE"', "--release latest", id="a release by name"),
         pytest.param("smoke.yml", " --require-hashes", "", id="an install without hashes"),
         pytest.param("release.yml", "invoke release --id", "cat release.txt", id="another source of the release"),
+        pytest.param("plan.yml", "(invoke plan --env", "(invoke deploy --env", id="another source of the plan"),
+        pytest.param("plan.yml", "export LOCKSTEP_PLAN", "export LOCKSTEP_RELEASE", id="a plan in the release's place"),
+        pytest.param("plan.yml", ' --brief)"', '; id)"', id="one command more for the plan"),
+        pytest.param("deploy.yml", "invoke deploy", PLAN, id="a plan where nobody approves"),
         pytest.param("smoke.yml", "invoke smoke", "nox -s smoke", id="the judge where nothing is judged"),
     ],
 )
@@ -150,6 +155,8 @@ def test_a_variable_without_a_producer(shipped: Shipped) -> None:
         changed_pipeline(shipped, "#{SourceVariables.CommitId}", "#{SourceVariables.Commit}"),
         changed_spec(shipped, "release.yml", "    - LOCKSTEP_RELEASE\n", "    - LOCKSTEP_VERSION\n"),
         changed_spec(shipped, "release.yml", "export LOCKSTEP_RELEASE=", "export LOCKSTEP_RELEASED="),
+        changed_pipeline(shipped, "#{PlanProd.", "#{PlanTest."),
+        changed_spec(shipped, "plan.yml", "    - LOCKSTEP_PLAN\n", "    - LOCKSTEP_PLANS\n"),
         replace(shipped, resources=late),
     ):
         assert claims.without_producer(changed)

@@ -57,6 +57,7 @@ REPORTING = dict.fromkeys(
 JUSTIFIED: dict[str, dict[str, str]] = {
     "build": PUBLISHING | WORKING,
     "developer": PUBLISHING,
+    "planner": WORKING | {"kms:Decrypt": ENCRYPTION},
     "deployer": WORKING | REPORTING | {"kms:Decrypt": ENCRYPTION},
     "deploy": {
         "iam:PassRole": PASSING,

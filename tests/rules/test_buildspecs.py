@@ -21,6 +21,7 @@ INSTALL = r"pip install --quiet --no-deps --require-hashes -r requirements/(run|
 COMMANDS = re.compile(
     rf"{INSTALL}|nox -s( \w+)+|invoke [\w.]+( --[a-z-]+( {VALUE})?)*"
     r'|export LOCKSTEP_RELEASE="\$\(invoke release --id\)"'
+    r'|export LOCKSTEP_PLAN="\$\(invoke plan --env "\$LOCKSTEP_ENVIRONMENT" --release "\$LOCKSTEP_RELEASE" --brief\)"'
 )
 
 
@@ -38,7 +39,7 @@ def commands(file: str) -> list[str]:
 def made() -> dict[str, Any]:
     """Return the resources of the pipeline as it is deployed."""
     step = account_stacks.pipeline(
-        some_settings(f'{SETTINGS}{CODECONNECTIONS}branches = ["feature/**"]\nupdate = true\n')
+        some_settings(f'{SETTINGS}approval = true\n{CODECONNECTIONS}branches = ["feature/**"]\nupdate = true\n')
     )
     text = (ROOT / "infra" / step.template).read_text(encoding="utf-8")
     return dict(account_stacks.rendered(template.read(text, step.template), step)["Resources"])
@@ -57,6 +58,20 @@ def test_they_are_short(file: str) -> None:
 def test_each_command_is_a_task(file: str) -> None:
     """Each command is a task, the line that installs what tasks need with hashes, or the judge; there is no shell."""
     assert [command for command in commands(file) if not COMMANDS.fullmatch(command)] == []
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        'export LOCKSTEP_PLAN="$(invoke plan --env prod --brief)"',
+        'export LOCKSTEP_PLAN="$(invoke deploy --env "$LOCKSTEP_ENVIRONMENT" --release "$LOCKSTEP_RELEASE" --brief)"',
+        'export LOCKSTEP_RELEASE="$(invoke plan --env "$LOCKSTEP_ENVIRONMENT" --release "$LOCKSTEP_RELEASE" --brief)"',
+        "export PATH=.",
+    ],
+)
+def test_another_export_is_none(command: str) -> None:
+    """Control: a variable that is set in any other way than by one of the two exports is found."""
+    assert not COMMANDS.fullmatch(command)
 
 
 def test_each_is_run() -> None:
@@ -86,9 +101,9 @@ def test_variables_have_a_source() -> None:
     pipelines = [resources[name]["Properties"]["Stages"][1:] for name in ("Pipeline", "BranchesPipeline")]
     for stage in [stage for stages in pipelines for stage in stages]:
         for action in stage["Actions"]:
-            if "ProjectName" not in action["Configuration"]:
-                continue
             configuration = action["Configuration"]
+            if "ProjectName" not in configuration:
+                continue
             project = resources[configuration["ProjectName"]["Ref"]]["Properties"]
             file = Path(configuration.get("BuildspecOverride", project["Source"]["BuildSpec"])).name
             names = re.findall(r'"name": ?"(\w+)"', configuration.get("EnvironmentVariables", ""))

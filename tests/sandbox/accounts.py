@@ -133,10 +133,9 @@ class Accounts:
         if kind == "deployer":
             person = self.person("developer" if environment == "test" else "releaser")
             return person.assume(self.names.deployer_role(environment), who, "")
-        if kind == "build":
-            return self._as_service(
-                self.names.build_role, f"arn:aws:codebuild:{REGION}:{TOOLING}:project/lockstep-build"
-            )
+        if kind in {"build", "planner"}:
+            role = {"build": self.names.build_role, "planner": self.names.planner_role}[kind]
+            return self._as_service(role, self.names.job({"planner": "plan"}.get(kind, kind)))
         account = self.settings.environment(environment).value.account
         if kind == "execution":
             stack = f"arn:aws:cloudformation:{REGION}:{account}:stack/lockstep-{environment}-hello/1"

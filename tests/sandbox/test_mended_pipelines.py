@@ -115,14 +115,15 @@ def test_every_stage_is_resolved(accounts: Accounts) -> None:
     }
     projects = [a["configuration"].get("ProjectName") for stage in found["stages"][1:] for a in stage["actions"]]
     assert projects == [
-        "lockstep-verify", "lockstep-build", *["lockstep-deploy-test"] * 3, None, *["lockstep-deploy-prod"] * 3,
+        "lockstep-verify", "lockstep-build", *["lockstep-deploy-test"] * 3, "lockstep-plan", None,
+        *["lockstep-deploy-prod"] * 3,
     ]  # fmt: skip
     assert [word for word in ('"Ref"', "Fn::", "${") if word in json.dumps(found)] == []
 
 
 def test_the_projects(accounts: Accounts) -> None:
     """Each project runs as its own role, in a supported image; the one that builds images alone is privileged."""
-    names = [f"lockstep-{job}" for job in ("verify", "build", "deploy-test", "deploy-prod")]
+    names = [f"lockstep-{job}" for job in ("verify", "build", "plan", "deploy-test", "deploy-prod")]
 
     found = accounts.server.client("codebuild", TOOLING).batch_get_projects(names=names)["projects"]
 
@@ -139,6 +140,7 @@ def test_the_projects(accounts: Accounts) -> None:
     assert told == {
         "verify": ("lockstep-verify", "buildspecs/verify.yml", False, settings),
         "build": ("lockstep-build", "buildspecs/release.yml", True, settings),
+        "plan": ("lockstep-planner", "buildspecs/plan.yml", False, settings),
         "deploy-test": (
             "lockstep-deployer-test", "buildspecs/deploy.yml", False, settings | {"LOCKSTEP_ENVIRONMENT": "test"},
         ),

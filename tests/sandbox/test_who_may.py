@@ -107,6 +107,21 @@ TRIES = (
         )
         for name in names
     ),
+    # planner: reads releases, looks where somebody approves, and becomes nobody who deploys
+    may("planner", "s3.get_object", file("releases/none.json")),
+    may("planner", "sts.assume_role", role(PROD, "status-prod")),
+    may_not("planner", "s3.put_object", file("releases/planned.json", **ONCE)),
+    may_not("planner", "s3.get_object", file(f"environments/{PROD}/deployments/1.json")),
+    may_not("planner", "ecr.describe_images", IMAGE),
+    *(
+        may_not("planner", "sts.assume_role", role(account, name))
+        for account, names in (
+            (TOOLING, ("developer", "build", "deployer-test", "deployer-prod")),
+            (TEST, ("deploy-test", "status-test", "execution-test")),
+            (PROD, ("deploy-prod", "execution-prod")),
+        )
+        for name in names
+    ),
     # deployers: read releases, become the roles of one environment
     may("deployer-test", "s3.get_object", file("releases/none.json")),
     may_not("deployer-test", "s3.put_object", file("releases/mine.json", **ONCE)),

@@ -39,6 +39,7 @@ SEED: dict[str, tuple[str, ...]] = {
         "builds_alone_are_privileged",
         "each_job_has_its_own_role",
         "services_are_trusted_for_one_source",
+        "planning_looks_where_somebody_approves",
     ),
     "`Action: '*'` on `'*'` for CloudFormation's roles, no boundary": (
         "actions_are_listed",

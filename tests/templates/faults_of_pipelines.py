@@ -30,6 +30,10 @@ _UPDATES = tuple(
     for name in ("GetPipeline", "GetPipelineState", "ListTagsForResource", "StartPipelineExecution", "TagResource",
                  "UntagResource", "UpdatePipeline")
 )  # fmt: skip
+_PLANS = {
+    "kms:Decrypt", "logs:CreateLogStream", "logs:PutLogEvents", "s3:GetObject", "s3:GetObjectVersion", "s3:ListBucket",
+    "sts:AssumeRole",
+}  # fmt: skip
 _STRANGER = "999999999999"
 
 
@@ -37,10 +41,11 @@ def _jobs(project: Project) -> dict[str, str]:
     """Return every job of the pipeline, and the role that it runs as."""
     names = project.names
     role = names.build_role.removesuffix("build")
+    plans = {"plan": names.planner_role} if any(one.approval for one in project.settings.environments) else {}
     deployers = {f"deploy-{one.name}": names.deployer_role(one.name) for one in project.settings.environments}
     wanted = project.settings.pipeline
     updates = {"pipeline-update": names.updater_role} if wanted and wanted.update else {}
-    return {"verify": f"{role}verify", "build": names.build_role, **deployers, **updates}
+    return {"verify": f"{role}verify", "build": names.build_role, **plans, **deployers, **updates}
 
 
 def _pipelines(project: Project) -> dict[str, set[str]]:
@@ -147,6 +152,34 @@ def deployers_report_their_own_tests(project: Project) -> Iterator[str]:
                     asked = f"{group}{names.project}-{job}-{report}"
                     if judge.may(judge.identity(name), action, asked) != wanted:
                         yield f"{name}: {action} on {asked}"
+
+
+def planning_looks_where_somebody_approves(project: Project) -> Iterator[str]:
+    """Who plans before an approval reads releases, takes the status roles of those environments, and does nothing else.
+
+    Code of a commit that nobody approved runs as it, so where nobody is asked there is no such role.
+    """
+    judge, names = project.judge, project.names
+    asked = {names.status_role(one.name, one.account) for one in project.settings.environments if one.approval}
+    if ("planner" in judge.roles) != bool(asked):
+        yield f"planner: there where {len(asked)} environments ask for an approval"
+    if "planner" not in judge.roles:
+        return
+    who = judge.identity("planner")
+    becomes = {role for role in judge.access.roles if judge.becomes(who, role)}
+    trusted = {role for role in judge.access.roles if judge.becomes(almighty(who.arn), role)} - {who.arn}
+    if (becomes, trusted) != (asked, asked):
+        yield f"planner: becomes {sorted(becomes)}, and is trusted by {sorted(trusted)}"
+    if found := set(policy.actions(who.policies)) ^ _PLANS:
+        yield f"planner: {sorted(found)}"
+    for prefix in ("artifacts", "builds", "environments", "packages", "releases", "signatures", "smoke", "templates"):
+        file, wanted = f"{judge.bucket}/{prefix}/a", prefix in {"releases", "templates"}
+        if judge.may(who, "s3:GetObject", file) != wanted:
+            yield f"planner: reading {prefix}/"
+    logs = f"arn:{names.partition}:logs:{project.settings.region}:{names.tooling}:log-group:{names.job_logs}"
+    for job in ("plan", "build"):
+        if judge.may(who, "logs:PutLogEvents", f"{logs}{job}:log-stream:a") != (job == "plan"):
+            yield f"planner: writing the log of {job}"
 
 
 def the_pipeline_starts_its_jobs(project: Project) -> Iterator[str]:
@@ -278,6 +311,7 @@ CHECKS = (
     sources_are_written_by_the_pipeline_alone,
     verifying_reads_and_reports,
     deployers_report_their_own_tests,
+    planning_looks_where_somebody_approves,
     the_pipeline_starts_its_jobs,
     nobody_becomes_a_part_of_the_pipeline,
     who_is_told_is_told_by_us,

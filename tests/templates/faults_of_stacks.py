@@ -162,9 +162,9 @@ def there_is_what_was_planned(project: Project) -> Iterator[str]:
     environments, people = len(project.settings.environments), bool(project.settings.tooling.developers)
     pipeline = project.settings.pipeline
     assert pipeline is not None
-    ruled, updates = pipeline.connection is None, pipeline.update
+    ruled, updates, plans = pipeline.connection is None, pipeline.update, bool(project.settings.approved)
     wanted = {
-        "AWS::CodeBuild::Project": 2 + updates + environments,
+        "AWS::CodeBuild::Project": 2 + updates + plans + environments,
         "AWS::CodePipeline::Pipeline": 1 + bool(pipeline.branches),
         "AWS::CodeStarNotifications::NotificationRule": 1,
         "AWS::Events::Rule": int(ruled),
@@ -172,10 +172,10 @@ def there_is_what_was_planned(project: Project) -> Iterator[str]:
         "AWS::SNS::TopicPolicy": 1,
         "AWS::ECR::Repository": 1,
         "AWS::IAM::ManagedPolicy": 1 + 2 * environments,
-        "AWS::IAM::Role": 3 + ruled + updates + people + 4 * environments,
+        "AWS::IAM::Role": 3 + ruled + updates + plans + people + 4 * environments,
         "AWS::KMS::Alias": 1,
         "AWS::KMS::Key": 1,
-        "AWS::Logs::LogGroup": 2 + updates + environments,
+        "AWS::Logs::LogGroup": 2 + updates + plans + environments,
         "AWS::S3::Bucket": 2,
         "AWS::S3::BucketPolicy": 2,
     }

@@ -14,11 +14,14 @@ from tests.templates.sample import KEY, ORGANIZATION, SIGNING_KEY
 
 NAMES = some_names()
 BUILD, DEVELOPER = NAMES.build_role, NAMES.developer_role
+PLANNER = NAMES.planner_role
 DEPLOYER_TEST, DEPLOYER_PROD = NAMES.deployer_role("test"), NAMES.deployer_role("prod")
 DEPLOY_TEST, DEPLOY_PROD = NAMES.deploy_role("test", TEST), NAMES.deploy_role("prod", PROD)
 EXECUTION_TEST, EXECUTION_PROD = NAMES.execution_role("test", TEST), NAMES.execution_role("prod", PROD)
 STATUS_TEST, STATUS_PROD = NAMES.status_role("test", TEST), NAMES.status_role("prod", PROD)
 BOUNDARY = NAMES.boundary("test", TEST)
+# What no approval is asked for, and what deploys where one is.
+UNAPPROVED = (DEPLOYER_TEST, DEPLOYER_PROD, DEPLOY_TEST, DEPLOY_PROD, EXECUTION_TEST, EXECUTION_PROD, STATUS_TEST)
 TARGETS = (DEPLOYER_TEST, DEPLOYER_PROD, DEPLOY_TEST, DEPLOY_PROD, STATUS_TEST, STATUS_PROD)
 ROLES = (BUILD, DEVELOPER, *TARGETS, EXECUTION_TEST, EXECUTION_PROD)
 # The same by what follows the project in their names.
@@ -40,6 +43,7 @@ REPORT_TEST, REPORT_PROD, REPORT_OTHER = (
     f"arn:aws:codebuild:eu-west-1:{TOOLING}:report-group/shop-{name}"
     for name in ("deploy-test-integration", "deploy-prod-integration", "verify-verify")
 )
+WRITABLE = (RELEASE, TEMPLATE, CODE, RECORD, OF_PROD, RECORD_PROD)
 IMAGE = f"arn:aws:ecr:eu-west-1:{TOOLING}:repository/shop/hello/hellofunction"
 STACK_TEST = f"arn:aws:cloudformation:eu-west-1:{TEST}:stack/shop-test-hello/1"
 STACK_PROD = f"arn:aws:cloudformation:eu-west-1:{PROD}:stack/shop-prod-hello/1"
@@ -61,6 +65,7 @@ TAGGED = {
 OUTSIDE = {"aws:PrincipalOrgID": "o-somebodyelse"}
 BY_S3 = {"kms:ViaService": "s3.eu-west-1.amazonaws.com"}
 AS_TEST = {"cloudformation:RoleArn": EXECUTION_TEST}
+AS_PROD = {"cloudformation:RoleArn": EXECUTION_PROD}
 AS_OTHER = {"cloudformation:RoleArn": f"arn:aws:iam::{TEST}:role/administrator"}
 TO_CLOUDFORMATION = {"iam:PassedToService": "cloudformation.amazonaws.com"}
 TO_LAMBDA = {"iam:PassedToService": "lambda.amazonaws.com"}
@@ -136,6 +141,12 @@ TRUST = (
     *none_of(DEPLOYER_TEST, (DEPLOY_PROD, STATUS_PROD), "prod does not trust it, whatever it may"),
     becomes("deployer-prod", STATUS_TEST, "it looks at what passed in test"),
     *none_of("deployer-prod", (DEPLOY_TEST, EXECUTION_TEST), "of another environment"),
+    inside(becomes("planner", STATUS_PROD, "it looks where somebody approves")),
+    inside(becomes_not("planner", STATUS_PROD, "not of the organization any more", OUTSIDE)),
+    inside(becomes_not("planner", STATUS_PROD, "talked into it", EXTERNAL)),
+    *(inside(row) for row in none_of("planner", (*UNAPPROVED, BUILD), "it can deploy nowhere, nor look elsewhere")),
+    *(inside(row) for row in none_of(PLANNER, UNAPPROVED, "nobody else trusts it, whatever it may")),
+    *(inside(becomes_not(who, PLANNER, "that role is CodeBuild's")) for who in (BUILD, OTHER, ADMINISTRATOR)),
     *none_of("deploy-test", (EXECUTION_TEST, STATUS_TEST, DEPLOY_PROD), "a chain ends there"),
     *none_of("status-test", (DEPLOY_TEST, EXECUTION_TEST, STATUS_PROD), "looking leads nowhere"),
     *none_of("execution-test", (DEPLOY_TEST, DEPLOY_PROD), "what makes resources becomes nobody"),
@@ -163,6 +174,13 @@ FILES = (
     may("deployer-test", "s3:GetObject", RELEASE, "what is deployed is read"),
     may_not("deployer-test", "s3:PutObject", RELEASE, "a deployer publishes nothing", NEW),
     may_not("deployer-prod", "s3:PutObject", OF_PROD, "the deploy role writes there"),
+    inside(may("planner", "s3:GetObject", RELEASE, "what is planned is read")),
+    inside(may("planner", "s3:GetObject", TEMPLATE, "its templates too")),
+    *(inside(may_not("planner", "s3:GetObject", what, "a plan needs none")) for what in (CODE, RECORD, RECORD_PROD)),
+    *(inside(may_not("planner", "s3:PutObject", what, "a plan writes nothing", NEW)) for what in WRITABLE),
+    inside(may_not("planner", "kms:GenerateDataKey", KEY, "it writes nothing", BY_S3)),
+    inside(may_not("planner", "kms:Decrypt", KEY, "past S3")),
+    inside(may_not("planner", "kms:Sign", SIGNING_KEY, "it makes no release")),
     may("deploy-test", "s3:PutObject", OF_TEST, "its own prefix"),
     may("deploy-test", "s3:GetObject", OF_TEST, "its own prefix"),
     may_not("deploy-test", "s3:PutObject", OF_PROD, "prod's prefix"),
@@ -223,6 +241,7 @@ IMAGES = (
     may("execution-test", "ecr:BatchGetImage", IMAGE, "the function's image is pulled"),
     may("deployer-test", "ecr:DescribeImages", IMAGE, "a deployer looks at images"),
     may_not("deployer-test", "ecr:PutImage", IMAGE, "a deployer pushes nothing"),
+    inside(may_not("planner", "ecr:PutImage", IMAGE, "a plan pushes nothing")),
     may_not("execution-test", "ecr:PutImage", IMAGE, "an environment pushes nothing"),
     may_not("deploy-test", "ecr:BatchGetImage", IMAGE, "the execution role pulls"),
     may_not(f"arn:aws:iam::{TEST}:role/other", "ecr:BatchGetImage", IMAGE, "the execution role alone pulls"),
@@ -264,6 +283,8 @@ STACKS = (
     may_not("deployer-test", CHANGES, STACK_TEST, "it only becomes who may", AS_TEST),
     may_not("developer", CHANGES, STACK_TEST, "a developer changes no environment", AS_TEST),
     may_not("build", CHANGES, STACK_TEST, "a build changes no environment", AS_TEST),
+    inside(may_not("planner", CHANGES, STACK_PROD, "no change set is made before the approval", AS_PROD)),
+    inside(may_not("status-prod", CHANGES, STACK_PROD, "nor by whom it becomes", AS_PROD)),
     may("status-test", "cloudformation:DescribeStacks", STACK_TEST, "that is what it is for"),
     may_not("status-test", CHANGES, STACK_TEST, "looking changes nothing", AS_TEST),
     may("deploy-test", "lambda:InvokeFunction", FUNCTION_TEST, "smoke tests"),

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from lockstep import account_stacks
 from lockstep.account_stacks import Granted
 from lockstep.model import Grants
-from lockstep.testing import PROD, SETTINGS, TEST, TOOLING, a_service, an_image, some_settings
+from lockstep.testing import CODECOMMIT, PROD, SETTINGS, TEST, TOOLING, a_service, an_image, some_settings
 
 SERVICES = (a_service("hello"), a_service("orders", images=(an_image("Api"), an_image("Worker"))))
 ROLE = "arn:aws:iam::{}:role/shop-{}"
@@ -66,7 +66,26 @@ def test_what_a_developer_may_become() -> None:
         "AssumableRoles": ",".join(
             [ROLE.format(TEST, "status-test"), ROLE.format(PROD, "status-prod"), ROLE.format(TOOLING, "deployer-test")]
         ),
+        "PlannedStatusRoles": "",
     }
+
+
+def test_who_plans_for_an_approval() -> None:
+    """Where a pipeline asks for an approval, one role of tooling may look there for a plan, and nowhere else."""
+    text = f"{SETTINGS}approval = true\n{CODECOMMIT}"
+
+    assert parameters("shop-tooling-roles", text)["PlannedStatusRoles"] == ROLE.format(PROD, "status-prod")
+    readers = [parameters(f"shop-account-{name}", text)["StatusReaders"].split(",") for name in ("test", "prod")]
+    assert [ROLE.format(TOOLING, "planner") in found for found in readers] == [False, True]
+
+
+def test_nobody_plans() -> None:
+    """An approval that no pipeline asks for, and a pipeline that asks for none, need no role that plans."""
+    for text in (f"{SETTINGS}approval = true", f"{SETTINGS}{CODECOMMIT}"):
+        found = account_stacks.plan(some_settings(text), SERVICES)
+
+        assert parameters("shop-tooling-roles", text)["PlannedStatusRoles"] == ""
+        assert [step.stack for step in found if "planner" in repr(step.parameters)] == []
 
 
 def test_who_may_deploy() -> None:

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lockstep import account_stacks, template
+from lockstep import account_stacks, report, template
 from lockstep.account_stacks import AccountStack
 from lockstep.errors import ConfigError
 from lockstep.model import Environment, OnFailure
-from lockstep.pipeline import rendering
+from lockstep.pipeline import rendering, substitution
 from lockstep.pipeline.rendering import Pipeline, Push
 from lockstep.testing import CODECOMMIT, CODECONNECTIONS, CONNECTION, PROD, SETTINGS, TEST, an_environment
 from lockstep.testing import some_settings as parsed
@@ -87,8 +87,8 @@ def test_three_environments_one_approved() -> None:
     ],
 )
 def test_what_is_approved(partition: str, console: str) -> None:
-    """The question names the release, its commit and how to see what it would change, and links to the execution."""
-    (action,) = stages(an_environment(name="prod", approval=True), partition=partition)[0]["Actions"]
+    """The question names the release, its commit and what it would change, and links to the execution."""
+    _, action = stages(an_environment(name="prod", approval=True), partition=partition)[0]["Actions"]
 
     release = "#{Release.LOCKSTEP_RELEASE}"
     assert action["ActionTypeId"]["Provider"] == "Manual"
@@ -96,7 +96,7 @@ def test_what_is_approved(partition: str, console: str) -> None:
         "NotificationArn": {"Ref": "Topic"},
         "CustomData": (
             f"Release {release} to prod: commit #{{SourceVariables.CommitId}}. "
-            f"What it would change: invoke plan --env prod --release {release}"
+            f"#{{PlanProd.LOCKSTEP_PLAN}}. More: invoke plan --env prod --release {release}"
         ),
         "ExternalEntityLink": {
             "Fn::Sub": (
@@ -105,6 +105,65 @@ def test_what_is_approved(partition: str, console: str) -> None:
             )
         },
     }
+
+
+def test_a_plan_before_each_approval() -> None:
+    """Before somebody is asked, a job that may only look says what that release would change there."""
+    found = resources(*(an_environment(name=name, approval=name != "test") for name in ("test", "staging", "prod")))
+
+    asked = [one["Actions"] for one in found["Pipeline"]["Properties"]["Stages"] if one["Name"].startswith("Approve-")]
+    told = [
+        (
+            [(action["Name"], action["RunOrder"]) for action in (plan, approve)],
+            plan["Namespace"],
+            plan["InputArtifacts"],
+            plan["Configuration"]["ProjectName"],
+            [(one["name"], one["value"]) for one in json.loads(plan["Configuration"]["EnvironmentVariables"])],
+        )
+        for plan, approve in asked
+    ]
+    assert told == [
+        (
+            [("Plan", 1), ("Approve", 2)],
+            f"Plan{name.capitalize()}",
+            [{"Name": "Source"}],
+            {"Ref": "PlanProject"},
+            [("LOCKSTEP_ENVIRONMENT", name), ("LOCKSTEP_RELEASE", "#{Release.LOCKSTEP_RELEASE}")],
+        )
+        for name in ("staging", "prod")
+    ]
+
+
+def test_the_project_that_plans() -> None:
+    """What plans is the project that verifies with a role that may look; where nobody is asked there is none."""
+    found = resources(an_environment(name="prod", approval=True))
+
+    verify, plan = (found[name]["Properties"] for name in ("VerifyProject", "PlanProject"))
+    assert {name: value for name, value in plan.items() if verify[name] != value} == {
+        "Name": {"Fn::Sub": "${Project}-plan"},
+        "Description": "Says what a release would change, and may change nothing",
+        "ServiceRole": {"Fn::Sub": "arn:${AWS::Partition}:iam::${AWS::AccountId}:role/${Project}-planner"},
+        "Source": {"Type": "CODEPIPELINE", "BuildSpec": "buildspecs/plan.yml"},
+        "LogsConfig": {
+            "CloudWatchLogs": {"Status": "ENABLED", "GroupName": {"Fn::Sub": "/aws/codebuild/${Project}-plan"}}
+        },
+    }
+    assert "PlanProject" not in resources(an_environment(name="prod"))
+
+
+def test_what_is_approved_is_not_too_long() -> None:
+    """With the longest name, ids, commit and plan the question is as long as CodePipeline takes, before and after."""
+    _, action = stages(an_environment(name="e234567890", approval=True))[0]["Actions"]
+    longest = {
+        "Release": {"LOCKSTEP_RELEASE": "a" * 64},
+        "SourceVariables": {"CommitId": "b" * 64},
+        "PlanE234567890": {"LOCKSTEP_PLAN": "c" * report.BRIEF},
+    }
+
+    asked = action["Configuration"]["CustomData"]
+
+    # https://docs.aws.amazon.com/codepipeline/latest/userguide/limits.html
+    assert len(asked) < len(substitution.substitute(asked, longest)) <= 1000
 
 
 @pytest.mark.parametrize(
@@ -169,7 +228,7 @@ def test_any_environments(names: list[str], wishes: list[tuple[bool, OnFailure]]
     made = [stage["Name"] for stage in found["Pipeline"]["Properties"]["Stages"]]
     assert [name for name in made if name.startswith("Deploy-")] == [f"Deploy-{one.name}" for one in chosen]
     assert [name for name in made if name.startswith("Approve-")] == [f"Approve-{o.name}" for o in chosen if o.approval]
-    assert len(found) == len(BASE["Resources"]) + len(chosen)
+    assert len(found) == len(BASE["Resources"]) + len(chosen) + any(one.approval for one in chosen)
     assert before == BASE
 
 
@@ -199,6 +258,15 @@ def test_the_stack_of_a_pipeline_from_codecommit() -> None:
     }
     assert found.pipeline is not None
     assert found.pipeline.push is None
+
+
+def test_the_projects_of_a_pipeline_that_asks() -> None:
+    """A pipeline that asks for an approval may start what plans for it, too."""
+    found = step(f"{SETTINGS}approval = true\n{CODECOMMIT}").parameters["Projects"]
+
+    assert [arn.rpartition("/")[2] for arn in found.split(",")] == [
+        "shop-verify", "shop-build", "shop-plan", "shop-deploy-test", "shop-deploy-prod",
+    ]  # fmt: skip
 
 
 def test_the_stack_of_a_pipeline_over_a_connection() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from lockstep import policy, trust
 from lockstep.settings import Settings
-from lockstep.testing import PROD, SETTINGS, TEST, TOOLING, FakeIdentity, World, some_settings
+from lockstep.testing import CODECOMMIT, PROD, SETTINGS, TEST, TOOLING, FakeIdentity, World, some_settings
 from lockstep.trust import Tried
 
 RELEASERS = f"arn:aws:iam::{TOOLING}:role/aws-reserved/sso.amazonaws.com/releasers"
@@ -75,6 +75,17 @@ def test_no_developers() -> None:
 
     assert role(TOOLING, "developer") not in found
     assert not any(found.values())
+
+
+def test_who_plans() -> None:
+    """Where a pipeline asks for an approval a role that no person takes looks there, and it can deploy nowhere."""
+    settings = some_settings(f"{WITH_RELEASERS}approval = true\n{CODECOMMIT}")
+
+    plans = trust.expected(settings, session(TOOLING, "shop-planner"))
+    builds = trust.expected(settings, session(TOOLING, "shop-build"))
+
+    assert {name for name, hoped in plans.items() if hoped} == {role(PROD, "status-prod")}
+    assert builds[role(TOOLING, "planner")] is False
 
 
 def looked(caller: str, *accounts: str, world: World | None = None, settings: Settings | None = None) -> list[str]:
