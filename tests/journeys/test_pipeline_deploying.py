@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from lockstep.testing import CODECOMMIT, SETTINGS
+from lockstep.model import StackName
+from lockstep.testing import CODECOMMIT, SETTINGS, TOOLING
 from tests.journeys.account_stacks_shown import AWS, link_templates, stacks
 from tests.journeys.terminal import text
 
@@ -191,3 +192,19 @@ def test_an_environment_that_goes(terminal: Terminal) -> None:
     changes = terminal.changes()
     assert seen.code == 0, seen
     assert changes.index("apply shop-pipeline") < changes.index("delete shop-deployer-prod")
+
+
+def test_an_approved_environment_that_goes(terminal: Terminal) -> None:
+    """Destroying the one environment that asks for approval takes what plans for it out of tooling and the pipeline."""
+    terminal.settings = APPROVED
+    terminal.invoke("bootstrap", "--yes")
+    terminal.invoke("pipeline.deploy", "--yes")
+    kept = terminal.world.account_stacks
+
+    seen = terminal.invoke("destroy", "--env", "prod", "--confirm", "shop")
+
+    roles, pipeline = (kept[TOOLING, StackName(f"shop-{name}")] for name in ("tooling-roles", "pipeline"))
+    assert seen.code == 0, seen
+    assert roles.parameters["PlannedStatusRoles"] == ""
+    assert "PlanProject" not in pipeline.template
+    assert "shop-plan" not in pipeline.parameters["Projects"]
