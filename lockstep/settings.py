@@ -84,6 +84,7 @@ _Connection = Annotated[
     ),
 ]
 _Path = Annotated[str, _form(r"\S{1,255}", "a pattern of paths, with no space")]
+_Shards = Annotated[int, Field(strict=True, ge=1, le=9)]
 _Mail = Annotated[str, _form(r"[^@,\s]+@[^@,\s]+", "a mail address")]
 _Parameter = Annotated[str, _form("[A-Za-z0-9]{1,255}", "a template parameter: letters and digits only")]
 
@@ -149,7 +150,7 @@ class Source(StrEnum):
 
 
 class PipelineSettings(_Table):
-    """The pipeline: what it takes its source from, which pushes start it, who is told."""
+    """The pipeline: what it takes its source from, which pushes start it, how many machines build, who is told."""
 
     source: Source
     repository: _Repository
@@ -157,6 +158,7 @@ class PipelineSettings(_Table):
     connection: _Connection | None = None
     paths: tuple[_Path, ...] = Field(default=(), max_length=8)
     ignored_paths: tuple[_Path, ...] = Field(default=(), max_length=8)
+    shards: _Shards = 1
     notify: tuple[_Mail, ...] = ()
 
 
@@ -175,9 +177,11 @@ _TABLES: dict[Any, type[_Table]] = {
     "pipeline": PipelineSettings,
     "environments": EnvironmentSettings,
 }
+_NO_NUMBER = "it is not a whole number from 1 to 9, without quotes"
 # What pydantic calls a mistake -> what we say. Its other names are all for what should be a table.
 _ANSWERS = {
     "missing": _MISSING,
+    **dict.fromkeys(("int_type", "greater_than_equal", "less_than_equal"), _NO_NUMBER),
     "string_type": "it is not text: put it between quotes",
     "bool_type": "it is neither true nor false, without quotes",
     "too_long": "it is too long: at most 8",
