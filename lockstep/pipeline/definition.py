@@ -36,12 +36,13 @@ class Source:
 
 @dataclass(frozen=True)
 class Build:
-    """A build of a CodeBuild project; `variables` is JSON text, as the pipeline has it."""
+    """A build of a CodeBuild project, or a batch of them; `variables` is JSON text, as the pipeline has it."""
 
     project: str
     primary: str
     buildspec: str
     variables: str
+    is_batch: bool = False
 
 
 @dataclass(frozen=True)
@@ -214,8 +215,7 @@ def _build(part: Part) -> Build:
     fields = part.fields(
         ["ProjectName"], ["PrimarySource", "BuildspecOverride", "EnvironmentVariables", "BatchEnabled"]
     )
-    if "BatchEnabled" in fields:
-        fields["BatchEnabled"].choice(["false"])
+    is_batch = "BatchEnabled" in fields and fields["BatchEnabled"].choice(["true", "false"]) == "true"
     given = {name: one.text() for name, one in fields.items()}
     action_variables.of_text(given.get("EnvironmentVariables", ""), f"{part.what}, {part.place}")
     return Build(
@@ -223,6 +223,7 @@ def _build(part: Part) -> Build:
         primary=given.get("PrimarySource", ""),
         buildspec=given.get("BuildspecOverride", ""),
         variables=given.get("EnvironmentVariables", ""),
+        is_batch=is_batch,
     )
 
 
@@ -280,3 +281,5 @@ def _check_action(action: Action, where: str, given: tuple[set[str], set[str]], 
             raise part.refuse(f"{where} has no input artifact")
         if len(action.inputs) > 1 and action.work.primary not in action.inputs:
             raise part.refuse(f"{where} has several input artifacts, and its PrimarySource is none of them")
+        if action.work.is_batch and (action.outputs or action.namespace):
+            raise part.refuse(f"{where} is a batch, of which the local runner hands on no artifact and no variable")
