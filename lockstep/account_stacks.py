@@ -99,7 +99,7 @@ def pipeline(settings: Settings) -> AccountStack:
         tags=settings.tooling.tags,
         needs_key=True,
         protected=_is_protected(settings),
-        pipeline=Pipeline(settings.environments, names.partition, push, wanted.notify),
+        pipeline=Pipeline(settings.environments, names.partition, push, wanted.notify, wanted.shards),
     )
 
 

@@ -8,7 +8,7 @@ from lockstep import policy
 from tests.templates.judge import almighty
 from tests.templates.sample import IDENTITY, KEY, RESOURCE, TRUST, Project
 
-_ROLES = ("pipeline", "pipeline-start", "verify")
+_ROLES = ("pipeline", "pipeline-start", "verify", "build-batch")
 _IMAGE = "aws/codebuild/amazonlinux-x86_64-standard:5.0"
 _REPORTS = {
     "codebuild:BatchPutCodeCoverages", "codebuild:BatchPutTestCases", "codebuild:CreateReport",
@@ -28,6 +28,12 @@ def _jobs(project: Project) -> dict[str, str]:
     return {"verify": f"{role}verify", "build": names.build_role, **deployers}
 
 
+def _shards(project: Project) -> int:
+    """Return how many machines make a release."""
+    assert project.settings.pipeline is not None
+    return project.settings.pipeline.shards
+
+
 def builds_alone_are_privileged(project: Project) -> Iterator[str]:
     """A job's container is privileged where images are built, and nowhere else."""
     for one in project.of("AWS::CodeBuild::Project"):
@@ -43,7 +49,10 @@ def each_job_has_its_own_role(project: Project) -> Iterator[str]:
         name, properties = str(one.properties.get("Name")), one.properties
         found[name] = properties.get("ServiceRole")
         ends = (properties.get("TimeoutInMinutes"), properties.get("ConcurrentBuildLimit"))
-        if (ends, properties.get("EncryptionKey"), properties["Environment"].get("Image")) != ((60, 1), KEY, _IMAGE):
+        # A batch has one build more, its own first one.
+        at_once = _shards(project) + 1 if name.endswith("-build") and _shards(project) > 1 else 1
+        asked = (ends, properties.get("EncryptionKey"), properties["Environment"].get("Image"))
+        if asked != ((60, at_once), KEY, _IMAGE):
             yield f"{one.place}: has no end, no key or another image"
         if properties.get("LogsConfig", {}).get("CloudWatchLogs", {}).get("GroupName") != f"/aws/codebuild/{name}":
             yield f"{one.place}: logs elsewhere"
@@ -128,6 +137,37 @@ def the_pipeline_starts_its_jobs(project: Project) -> Iterator[str]:
             yield f"pipeline-start: {sorted(starts)}"
 
 
+def builds_alone_are_batched(project: Project) -> Iterator[str]:
+    """A batch is of builds, where several machines make a release: of so many, with an end, started by its own role."""
+    names, shards = project.names, _shards(project)
+    role = names.build_role.replace(f"/{names.project}-build", f"/{names.project}-build-batch")
+    limits = {"Restrictions": {"MaximumBuildsAllowed": shards + 1}, "TimeoutInMins": 180}
+    for one in project.of("AWS::CodeBuild::Project"):
+        is_batched = shards > 1 and one.properties.get("Name") == f"{names.project}-build"
+        if one.properties.get("BuildBatchConfig", {}) != ({"ServiceRole": role, **limits} if is_batched else {}):
+            yield f"{one.place}: has batches {one.properties.get('BuildBatchConfig')}"
+
+
+def batches_are_started_for_builds_alone(project: Project) -> Iterator[str]:
+    """The pipeline starts batches of the project that builds, their role its builds, and neither any other."""
+    judge, names, shards = project.judge, project.names, _shards(project)
+    build = names.job("build")
+    others = (*(names.job(job) for job in _jobs(project) if job != "build"), names.job("other"), f"{build}-2")
+    everywhere = (build, *others, build.replace(names.tooling, _STRANGER))
+    starts: dict[str, tuple[str, ...]] = {"pipeline": ("codebuild:BatchGetBuildBatches", "codebuild:StartBuildBatch")}
+    if shards > 1:
+        starts["build-batch"] = ("codebuild:RetryBuild", "codebuild:StartBuild", "codebuild:StopBuild")
+        if more := set(policy.actions(judge.identity("build-batch").policies)) - set(starts["build-batch"]):
+            yield f"build-batch: more than it needs: {sorted(more)}"
+    elif "build-batch" in judge.roles:
+        yield "build-batch is there, and no batch"
+    for name, actions in starts.items():
+        for action in actions:
+            may = [job for job in everywhere if judge.may(judge.identity(name), action, job)]
+            if may != ([build] if shards > 1 else []):
+                yield f"{name}: {action} of {may}"
+
+
 def nobody_becomes_a_part_of_the_pipeline(project: Project) -> Iterator[str]:
     """The pipeline's roles are taken by services alone; no person and no other role becomes one of them."""
     ours = {f"{project.names.project}-{name}" for name in _ROLES}
@@ -185,6 +225,8 @@ CHECKS = (
     sources_are_written_by_the_pipeline_alone,
     verifying_reads_and_reports,
     the_pipeline_starts_its_jobs,
+    builds_alone_are_batched,
+    batches_are_started_for_builds_alone,
     nobody_becomes_a_part_of_the_pipeline,
     who_is_told_is_told_by_us,
     notifications_use_the_key_through_sns,

@@ -158,7 +158,8 @@ def protection_follows_the_settings(project: Project) -> Iterator[str]:
 def there_is_what_was_planned(project: Project) -> Iterator[str]:
     """The account stacks make these resources and no others: no user, no stored key, no code that runs."""
     environments, people = len(project.settings.environments), bool(project.settings.tooling.developers)
-    ruled = project.settings.pipeline is not None and project.settings.pipeline.connection is None
+    pipeline = project.settings.pipeline
+    ruled, batched = pipeline is not None and pipeline.connection is None, pipeline is not None and pipeline.shards > 1
     wanted = {
         "AWS::CodeBuild::Project": 2 + environments,
         "AWS::CodePipeline::Pipeline": 1,
@@ -168,7 +169,7 @@ def there_is_what_was_planned(project: Project) -> Iterator[str]:
         "AWS::SNS::TopicPolicy": 1,
         "AWS::ECR::Repository": 1,
         "AWS::IAM::ManagedPolicy": 1 + 2 * environments,
-        "AWS::IAM::Role": 3 + ruled + people + 4 * environments,
+        "AWS::IAM::Role": 3 + ruled + batched + people + 4 * environments,
         "AWS::KMS::Alias": 1,
         "AWS::KMS::Key": 1,
         "AWS::Logs::LogGroup": 2 + environments,

@@ -36,8 +36,8 @@ STRICT = f'organization = "{ORGANIZATION}"\n' + "\n".join(
 )
 # Of an organization, with people named.
 MEMBERS = f'organization = "{ORGANIZATION}"\n{SETTINGS}'
-# Each with a pipeline: from CodeCommit, or over a connection.
-TEXTS = (SETTINGS + CODECOMMIT, f"{STRICT}\n{CODECONNECTIONS}", MEMBERS + CODECOMMIT)
+# Each with a pipeline: from CodeCommit, or over a connection; one of them makes releases on several machines.
+TEXTS = (SETTINGS + CODECOMMIT, f"{STRICT}\n{CODECONNECTIONS}", f"{MEMBERS}{CODECOMMIT}shards = 3\n")
 KEY = f"arn:aws:kms:eu-west-1:{TOOLING}:key/made"
 TRUST, IDENTITY, RESOURCE = "trust", "identity", "resource"
 _OWN_POLICY = {
