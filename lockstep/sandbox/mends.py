@@ -308,6 +308,7 @@ MENDS = (
     mended_images.scans_find_nothing,
     mended_pipelines.stacks_have_pipelines,
     mended_pipelines.pipelines_are_told,
+    mended_pipelines.projects_have_batches,
     mended_trail.trail_names_call_and_caller,
 )
 MENDS_BY_SCHEMAS = (
