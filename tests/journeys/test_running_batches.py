@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from lockstep.testing import TOOLING, a_build_action, a_buildspec, a_pipeline, a_project, a_stage
+from lockstep import account_stacks, template
+from lockstep.testing import (
+    CODECOMMIT,
+    SETTINGS,
+    TOOLING,
+    a_build_action,
+    a_buildspec,
+    a_pipeline,
+    a_project,
+    a_stage,
+    some_settings,
+)
 from tests.journeys.piped import record, stages
 
 if TYPE_CHECKING:
@@ -47,6 +58,38 @@ def deploy(terminal: Terminal, *builds: dict[str, Any], **batch: Any) -> Termina
             "echo I am $CODEBUILD_BATCH_BUILD_IDENTIFIER: $PART of $COMMIT", 'test "$PART" != broken'
         ),
         "buildspecs/join.yml": a_buildspec("echo joined${CODEBUILD_BATCH_BUILD_IDENTIFIER}"),
+    }
+    return terminal
+
+
+def deploy_shards(terminal: Terminal, shards: int) -> Terminal:
+    """Deploy the Release stage that is rendered for so many machines; no shard 3 can be made."""
+    settings = some_settings(f"{SETTINGS}{CODECOMMIT}shards = {shards}\n")
+    wanted = account_stacks.pipeline(settings)
+    text = (Path(__file__).parents[2] / "infra" / wanted.template).read_text(encoding="utf-8")
+    made = account_stacks.rendered(template.read(text, wanted.template), wanted)["Resources"]
+    (actions,) = (one["Actions"] for one in made["Pipeline"]["Properties"]["Stages"] if one["Name"] == "Release")
+    terminal.workshop.pipeline = a_pipeline(
+        a_stage(
+            "Release",
+            *(
+                a_build_action(
+                    one["Name"],
+                    runOrder=one["RunOrder"],
+                    namespace=one.get("Namespace", ""),
+                    configuration={**one["Configuration"], "ProjectName": "shop-build"},
+                )
+                for one in actions
+            ),
+        )
+    )
+    source = {"type": "CODEPIPELINE", "buildspec": "buildspecs/release.yml"}
+    terminal.workshop.projects = [a_project("build", source=source, **CONFIGURED)]
+    terminal.workshop.source = {
+        "buildspecs/shard.yml": a_buildspec(
+            'test "$LOCKSTEP_SHARD" != 3/3', "echo shard $LOCKSTEP_SHARD of $LOCKSTEP_COMMIT on $LOCKSTEP_BRANCH"
+        ),
+        "buildspecs/release.yml": a_buildspec("export LOCKSTEP_RELEASE=r1", exported=["LOCKSTEP_RELEASE"]),
     }
     return terminal
 
@@ -203,3 +246,31 @@ def test_a_batch_that_is_none(terminal: Terminal) -> None:
 
     assert seen.code == 2
     assert "the buildspec of Parts:3: cannot use batch" in seen.err
+
+
+def test_a_release_of_two_machines(terminal: Terminal) -> None:
+    """The Release stage of two machines runs each shard with the commit, then the release, whose id it hands on."""
+    deploy_shards(terminal, 2)
+
+    seen = terminal.invoke("pipeline.run")
+
+    assert (seen.code, seen.err) == (0, "")
+    for number in (1, 2):
+        assert f"shard {number}/2 of {'c' * 40} on main\n" in log(terminal, f"Release.Shards.shard{number}")
+    assert record(terminal)["variables"]["Release"] == {"LOCKSTEP_RELEASE": "r1"}
+    assert [(one["name"], one["status"]) for one in record(terminal)["stages"][1]["actions"]] == [
+        ("Shards", "Succeeded"), ("Release", "Succeeded"),
+    ]  # fmt: skip
+
+
+def test_a_shard_that_fails(terminal: Terminal) -> None:
+    """Where a shard fails no release is made of the others: the stage fails with 6, and they are there for the next."""
+    deploy_shards(terminal, 3)
+
+    seen = terminal.invoke("pipeline.run")
+
+    assert seen.code == 6
+    (batch,) = record(terminal)["stages"][1]["actions"]
+    assert (batch["name"], batch["status"]) == ("Shards", "Failed")
+    assert batch["summary"].count("shard") == 1
+    assert "shard 2/3" in log(terminal, "Release.Shards.shard2")

@@ -24,10 +24,13 @@ ELSEWHERE = {
 }
 
 
-@pytest.fixture(scope="module")
-def shipped() -> Shipped:
-    """The pipeline as `invoke pipeline.deploy` renders it, and the files beside it."""
-    step = account_stacks.pipeline(settings.load(ROOT / "infra" / "sandbox.toml", ROOT))
+@pytest.fixture(scope="module", params=[1, 2], ids=["one machine", "shards"])
+def shipped(request: pytest.FixtureRequest) -> Shipped:
+    """The pipeline as `invoke pipeline.deploy` renders it, on one machine and on two, and the files beside it."""
+    loaded = settings.load(ROOT / "infra" / "sandbox.toml", ROOT)
+    assert loaded.pipeline is not None
+    wanted = replace(loaded, pipeline=loaded.pipeline.model_copy(update={"shards": request.param}))
+    step = account_stacks.pipeline(wanted)
     text = (ROOT / "infra" / step.template).read_text(encoding="utf-8")
     folders = ("buildspecs", "infra", "requirements", "services")
     files = [path.relative_to(ROOT).as_posix() for name in folders for path in (ROOT / name).rglob("*")]
@@ -153,6 +156,24 @@ def test_a_variable_that_is_not_set(shipped: Shipped, name: str) -> None:
     assert {missing for _, missing in claims.unset_variables(changed)} == {f"LOCKSTEP_{name}"}
 
 
+def a_batch_of_builds(shipped: Shipped) -> bool:
+    """Is this the pipeline in which a release is made on several machines?"""
+    return any("BatchEnabled" in action["Configuration"] for _, action in shipped.actions())
+
+
+def test_a_shard_is_looked_at(shipped: Shipped) -> None:
+    """Control: each shard is a build of its own, whose missing file and whose missing number are found."""
+    shards = [job.where for job in shipped.jobs() if job.file == "buildspecs/shard.yml"]
+
+    assert shards == (["Release.Shards.shard1", "Release.Shards.shard2"] if a_batch_of_builds(shipped) else [])
+    for changed, claim in (
+        (("buildspecs/shard.yml", "buildspecs/shrad.yml"), claims.missing_files),
+        (("LOCKSTEP_SHARD:", "LOCKSTEP_SHRAD:"), claims.unset_variables),
+    ):
+        if shards:
+            assert [where for where, _ in claim(changed_pipeline(shipped, *changed))][:2] == shards
+
+
 def read_by_the_library(extra: str = "") -> set[str]:
     """Return every variable of ours that the library asks its environment for, wherever its name stands."""
     texts = [path.read_text(encoding="utf-8") for path in sorted((ROOT / "lockstep").rglob("*.py"))]
@@ -168,7 +189,7 @@ def read_by_the_library(extra: str = "") -> set[str]:
 def test_what_tasks_read_is_known() -> None:
     """Every variable of ours that the library names is one that these claims know; control: another one is not."""
     # The pipeline's template sets these for commands; no task asks for them.
-    of_commands = {"LOCKSTEP_ENVIRONMENT", "LOCKSTEP_RELEASE"}
+    of_commands = {"LOCKSTEP_ENVIRONMENT", "LOCKSTEP_RELEASE", "LOCKSTEP_SHARD"}
     known = {*claims.READ_BY_TASKS, *ELSEWHERE, *of_commands}
 
     assert read_by_the_library() - known == set()

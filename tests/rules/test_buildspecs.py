@@ -10,12 +10,14 @@ import pytest
 import yaml
 
 from lockstep import account_stacks, template
+from lockstep.pipeline import batch
+from lockstep.pipeline.batch import Entry
 from lockstep.testing import CODECOMMIT, SETTINGS, some_settings
 
 ROOT = Path(__file__).parents[2]
 FILES = sorted(path.name for path in (ROOT / "buildspecs").glob("*.yml"))
 # What is run by hand, or in place of another.
-BESIDE = {"branch.yml", "release-batch.yml"}
+BESIDE = {"branch.yml"}
 VALUE = r'("\$LOCKSTEP_[A-Z]+")'
 INSTALL = r"pip install --quiet --no-deps --require-hashes -r requirements/(run|dev)\.txt"
 COMMANDS = re.compile(
@@ -36,8 +38,8 @@ def commands(file: str) -> list[str]:
 
 
 def made() -> dict[str, Any]:
-    """Return the resources of the pipeline as it is deployed."""
-    step = account_stacks.pipeline(some_settings(SETTINGS + CODECOMMIT))
+    """Return the resources of the pipeline as it is deployed, with all that it can have."""
+    step = account_stacks.pipeline(some_settings(f"{SETTINGS}{CODECOMMIT}shards = 2\n"))
     text = (ROOT / "infra" / step.template).read_text(encoding="utf-8")
     return dict(account_stacks.rendered(template.read(text, step.template), step)["Resources"])
 
@@ -72,9 +74,11 @@ def test_variables_have_a_source() -> None:
         for action in stage["Actions"]:
             configuration = action["Configuration"]
             project = resources[configuration["ProjectName"]["Ref"]]["Properties"]
-            file = Path(configuration.get("BuildspecOverride", project["Source"]["BuildSpec"])).name
-            names = re.findall(r'"name": ?"(\w+)"', configuration.get("EnvironmentVariables", ""))
-            given[file] = {*names, *(one["Name"] for one in project["Environment"]["EnvironmentVariables"])}
+            spec = configuration.get("BuildspecOverride", project["Source"]["BuildSpec"])
+            names = {*re.findall(r'"name": ?"(\w+)"', configuration.get("EnvironmentVariables", ""))}
+            names |= {one["Name"] for one in project["Environment"]["EnvironmentVariables"]}
+            entries = batch.parse(spec, "it").entries if "BatchEnabled" in configuration else (Entry("one", spec),)
+            given |= {Path(entry.buildspec).name: names | {*entry.variables} for entry in entries}
 
     read_there = {file: set(re.findall(r'"\$(LOCKSTEP_\w+)"', " ".join(commands(file)))) for file in given}
     assert {file: sorted(names - given[file]) for file, names in read_there.items() if names - given[file]} == {}
