@@ -149,7 +149,7 @@ def builds_alone_are_batched(project: Project) -> Iterator[str]:
 
 
 def batches_are_started_for_builds_alone(project: Project) -> Iterator[str]:
-    """The pipeline starts batches of the project that builds, their role its builds, and neither any other."""
+    """The pipeline starts batches of the project that builds, their role its builds; neither any other, nobody else."""
     judge, names, shards = project.judge, project.names, _shards(project)
     build = names.job("build")
     others = (*(names.job(job) for job in _jobs(project) if job != "build"), names.job("other"), f"{build}-2")
@@ -161,6 +161,10 @@ def batches_are_started_for_builds_alone(project: Project) -> Iterator[str]:
             yield f"build-batch: more than it needs: {sorted(more)}"
     elif "build-batch" in judge.roles:
         yield "build-batch is there, and no batch"
+    for name in judge.roles.keys() - {"pipeline", "build-batch"}:
+        for action in ("codebuild:RetryBuild", "codebuild:StartBuild", "codebuild:StartBuildBatch"):
+            if judge.may(judge.identity(name), action, build):
+                yield f"{name}: {action} of builds"
     for name, actions in starts.items():
         for action in actions:
             may = [job for job in everywhere if judge.may(judge.identity(name), action, job)]

@@ -37,7 +37,7 @@ STRICT = f'organization = "{ORGANIZATION}"\n' + "\n".join(
 # Of an organization, with people named.
 MEMBERS = f'organization = "{ORGANIZATION}"\n{SETTINGS}'
 # Each with a pipeline: from CodeCommit, or over a connection; one of them makes releases on several machines.
-TEXTS = (SETTINGS + CODECOMMIT, f"{STRICT}\n{CODECONNECTIONS}", f"{MEMBERS}{CODECOMMIT}shards = 3\n")
+TEXTS = (SETTINGS + CODECOMMIT, f"{STRICT}\n{CODECONNECTIONS}shards = 3\n", MEMBERS + CODECOMMIT)
 KEY = f"arn:aws:kms:eu-west-1:{TOOLING}:key/made"
 TRUST, IDENTITY, RESOURCE = "trust", "identity", "resource"
 _OWN_POLICY = {
