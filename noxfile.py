@@ -142,8 +142,8 @@ def coverage(session: nox.Session) -> None:
         "preview_report", "stateful", "statements", "iam_changes",
         "settings", "grants", "history", "prune", "scan_exceptions", "shards", "status_report", "intrinsics", "needs",
         "optional", "policy",
-        "pipeline/action_variables", "pipeline/buildspec", "pipeline/definition", "pipeline/globs", "pipeline/nodes",
-        "pipeline/projects", "pipeline/reading", "pipeline/rendering", "pipeline/stack_actions",
+        "pipeline/action_variables", "pipeline/batch", "pipeline/buildspec", "pipeline/definition", "pipeline/globs",
+        "pipeline/nodes", "pipeline/projects", "pipeline/reading", "pipeline/rendering", "pipeline/stack_actions",
         "pipeline/substitution", "pipeline/variables",
     )  # fmt: skip
     _run(session, "coverage", "report", "--fail-under=100", "--include", ",".join(f"lockstep/{p}.py" for p in pure))

@@ -102,7 +102,7 @@ def pipeline(settings: Settings) -> AccountStack:
         tags=settings.tooling.tags,
         needs_key=True,
         protected=_is_protected(settings),
-        pipeline=Pipeline(settings.environments, names.partition, push, wanted.notify, updates=wanted.update),
+        pipeline=Pipeline(settings.environments, names.partition, push, wanted.notify, wanted.update, wanted.shards),
     )
 
 
@@ -191,10 +191,11 @@ def _list(items: Iterable[str]) -> str:
 
 
 def _job_roles(settings: Settings) -> tuple[str, ...]:
-    """Return what the jobs of the pipeline run as whose roles are in other stacks than it."""
+    """Return what the jobs of the pipeline, and their batches, run as; who verifies and updates is not among them."""
     names = settings.names
     planning = [names.planner_role] if settings.approved else []
-    return (names.build_role, *planning, *(names.deployer_role(one.name) for one in settings.environments))
+    batching = [names.batch_role] if settings.pipeline and settings.pipeline.shards > 1 else []
+    return (names.build_role, *batching, *planning, *(names.deployer_role(one.name) for one in settings.environments))
 
 
 def _planning(settings: Settings) -> tuple[str, ...]:

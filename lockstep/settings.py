@@ -85,6 +85,7 @@ _Connection = Annotated[
 ]
 _Pattern = Annotated[str, _form(r"[\w./*-]{1,255}", "a pattern of branches: letters, digits, _ . / - and *")]
 _Path = Annotated[str, _form(r"\S{1,255}", "a pattern of paths, with no space")]
+_Shards = Annotated[int, Field(strict=True, ge=1, le=9)]
 _Mail = Annotated[str, _form(r"[^@,\s]+@[^@,\s]+", "a mail address")]
 _Parameter = Annotated[str, _form("[A-Za-z0-9]{1,255}", "a template parameter: letters and digits only")]
 
@@ -150,7 +151,7 @@ class Source(StrEnum):
 
 
 class PipelineSettings(_Table):
-    """The pipeline: what it takes its source from, which pushes start it, whether it updates itself, who is told."""
+    """The pipeline: its source, which pushes start it, does it update itself, how many machines build, who is told."""
 
     source: Source
     repository: _Repository
@@ -160,6 +161,7 @@ class PipelineSettings(_Table):
     update: StrictBool = False
     paths: tuple[_Path, ...] = Field(default=(), max_length=8)
     ignored_paths: tuple[_Path, ...] = Field(default=(), max_length=8)
+    shards: _Shards = 1
     notify: tuple[_Mail, ...] = ()
 
 
@@ -178,9 +180,11 @@ _TABLES: dict[Any, type[_Table]] = {
     "pipeline": PipelineSettings,
     "environments": EnvironmentSettings,
 }
+_NO_NUMBER = "it is not a whole number from 1 to 9, without quotes"
 # What pydantic calls a mistake -> what we say. Its other names are all for what should be a table.
 _ANSWERS = {
     "missing": _MISSING,
+    **dict.fromkeys(("int_type", "greater_than_equal", "less_than_equal"), _NO_NUMBER),
     "string_type": "it is not text: put it between quotes",
     "bool_type": "it is neither true nor false, without quotes",
     "too_long": "it is too long: at most 8",

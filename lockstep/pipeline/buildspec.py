@@ -29,7 +29,7 @@ _USER = "builds here run as whoever starts them"
 _ON_FAILURE = "CodeBuild documents neither the order of its phases nor the build's state after it"
 _OF_TOP = {
     "run-as": _USER,
-    "batch": "one build runs at a time here",
+    "batch": "a single build is no batch; an action of a pipeline runs one with BatchEnabled",
     "proxy": "this machine has its own way out",
 }
 _OF_ENV = {"git-credential-helper": "a build gets its source without git"}
@@ -159,14 +159,15 @@ def _sources(env: Mapping[str, Node]) -> dict[str, dict[str, Node]]:
     seen: set[str] = set()
     for source in sources.values():
         for name, value in source.items():
-            _check_variable(name, value)
+            check_variable(name, value)
             if name in seen:
                 raise value.refused(f"{name} has its value from elsewhere in the file already")
             seen.add(name)
     return sources
 
 
-def _check_variable(name: str, value: Node) -> None:
+def check_variable(name: str, value: Node) -> None:
+    """Raise ConfigError where a variable has a name that no file may set."""
     if not _NAME.fullmatch(name):
         raise value.refused("a variable's name has letters, digits and _, and begins with no digit")
     if name.startswith("CODEBUILD_"):

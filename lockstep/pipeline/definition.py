@@ -38,12 +38,13 @@ class Source:
 
 @dataclass(frozen=True)
 class Build:
-    """A build of a CodeBuild project; `variables` is JSON text, as the pipeline has it."""
+    """A build of a CodeBuild project, or a batch of them; `variables` is JSON text, as the pipeline has it."""
 
     project: str
     primary: str
     buildspec: str
     variables: str
+    is_batch: bool = False
 
 
 @dataclass(frozen=True)
@@ -255,8 +256,7 @@ def _build(part: Part) -> Build:
     fields = part.fields(
         ["ProjectName"], ["PrimarySource", "BuildspecOverride", "EnvironmentVariables", "BatchEnabled"]
     )
-    if "BatchEnabled" in fields:
-        fields["BatchEnabled"].choice(["false"])
+    is_batch = "BatchEnabled" in fields and fields["BatchEnabled"].choice(["true", "false"]) == "true"
     given = {name: one.text() for name, one in fields.items()}
     action_variables.of_text(given.get("EnvironmentVariables", ""), f"{part.what}, {part.place}")
     return Build(
@@ -264,6 +264,7 @@ def _build(part: Part) -> Build:
         primary=given.get("PrimarySource", ""),
         buildspec=given.get("BuildspecOverride", ""),
         variables=given.get("EnvironmentVariables", ""),
+        is_batch=is_batch,
     )
 
 
@@ -322,7 +323,7 @@ def _check_action(action: Action, where: str, given: tuple[set[str], set[str]], 
 
 
 def _faults(action: Action) -> Iterator[str]:
-    """Say what is wrong with the artifacts that an action takes and gives."""
+    """Say what is wrong with what an action takes and gives."""
     if isinstance(action.work, StackAction):
         yield from stack_actions.faults(action.work, action.inputs, action.outputs)
     elif isinstance(action.work, Build):
@@ -330,3 +331,5 @@ def _faults(action: Action) -> Iterator[str]:
             yield "has no input artifact"
         elif len(action.inputs) > 1 and action.work.primary not in action.inputs:
             yield "has several input artifacts, and its PrimarySource is none of them"
+        if action.work.is_batch and (action.outputs or action.namespace):
+            yield "is a batch, of which the local runner hands on no artifact and no variable"

@@ -17,6 +17,7 @@ from pathlib import Path
 from lockstep.errors import DeployError
 from lockstep.names import Names
 from lockstep.pipeline import action_variables, archives, buildspec, credentials, own_python, variables
+from lockstep.pipeline.batch import Entry
 from lockstep.pipeline.build import Build, BuildOutcome
 from lockstep.pipeline.buildspec import PRIMARY, Buildspec
 from lockstep.pipeline.definition import Action, Pipeline
@@ -62,23 +63,36 @@ def artifact_key(pipeline: str, artifact: str) -> str:
     return f"{pipeline[:_OF_PIPELINE]}/{artifact[:_OF_ARTIFACT]}/{random}.zip"
 
 
-def buildspec_of(action: Action, project: Project, source: bytes) -> Buildspec:
-    """Return the buildspec of an action: its own or the project's, a file of the source or written out in place.
+def written(action: Action, project: Project, source: bytes) -> tuple[str, str]:
+    """Return the text of an action's buildspec, its own or the project's, and what it is called.
 
-    Raises ConfigError for what CodeBuild or the interpreter does not take, DeployError where there is no such file.
+    It is a file of the source or written out in place; raises DeployError where there is no such file.
     """
     assert isinstance(action.work, BuildWork)  # noqa: S101 - only such actions have one
     named = action.work.buildspec or project.buildspec or DEFAULT_BUILDSPEC
     if "\n" in named:
-        return buildspec.parse(named, f"the buildspec of {action.name}")
+        return named, f"the buildspec of {action.name}"
     if named.startswith("arn:"):
         raise DeployError(f"reading the buildspec {named}", "the local runner takes a file of the source", "name one")
-    return buildspec.parse(archives.text(source, named), named)
+    return archives.text(source, named), named
+
+
+def buildspec_of(action: Action, project: Project, source: bytes, entry: Entry | None = None) -> Buildspec:
+    """Return the buildspec of an action, or of one build of its batch.
+
+    Raises ConfigError for what CodeBuild or the interpreter does not take, DeployError where there is no such file.
+    """
+    if entry is not None:
+        return buildspec.parse(archives.text(source, entry.buildspec), entry.buildspec)
+    return buildspec.parse(*written(action, project, source))
 
 
 @dataclass(frozen=True)
 class Job:
-    """One CodeBuild action of one execution. `artifacts` are the keys of its inputs, `commit` is the source's."""
+    """One CodeBuild action of one execution, or with `entry` one build of its batch.
+
+    `artifacts` are the keys of its inputs, `commit` is the source's.
+    """
 
     around: Around
     action: Action
@@ -87,11 +101,12 @@ class Job:
     artifacts: Mapping[str, str]
     commit: str
     say: Say
+    entry: Entry | None = None
 
     def run(self) -> Done:
         """Run the build; raises DeployError where it fails, and whatever else stops it before its first command."""
-        contents = {name: self._agent.get(self._bucket, self.artifacts[name]) for name in self.action.inputs}
-        spec = buildspec_of(self.action, self._project, contents[self._primary])
+        contents = {name: self.fetch(name) for name in self.action.inputs}
+        spec = buildspec_of(self.action, self.project, contents[self.primary], self.entry)
         with tempfile.TemporaryDirectory(prefix="codebuild-") as made:
             folder = Path(made).resolve()
             for name, content in contents.items():
@@ -100,11 +115,15 @@ class Job:
                 (folder / own).mkdir()
             with credentials.served(self._agent.keys) as doors:
                 environment = {**self._environment(folder), **doors}
-                source, scratch = folder / self._primary, folder / "scratch"
+                source, scratch = folder / self.primary, folder / "scratch"
                 clock, vault, machine = self.around.clock, self._agent.vault(), self._machine(folder)
                 outcome = Build(spec, source, scratch, environment, self.say, clock, vault, machine).run()
             self._see_success(outcome)
             return Done(outcome.exported, self._upload(outcome))
+
+    def fetch(self, name: str) -> bytes:
+        """Return an input as CodeBuild fetches it: as the project's role."""
+        return self._agent.get(self._bucket, self.artifacts[name])
 
     @cached_property
     def _work(self) -> BuildWork:
@@ -112,7 +131,8 @@ class Job:
         return self.action.work
 
     @cached_property
-    def _project(self) -> Project:
+    def project(self) -> Project:
+        """The project that it is a build of."""
         return self.around.projects[self._work.project]
 
     @property
@@ -120,33 +140,35 @@ class Job:
         return self.around.pipeline.bucket
 
     @property
-    def _primary(self) -> str:
+    def primary(self) -> str:
+        """The input in which its buildspec is, and where its commands begin."""
         return self._work.primary or self.action.inputs[0]
 
     @cached_property
     def _agent(self) -> Agent:
         # CodeBuild calls a session so; the id of its build is what comes after the project's name.
         return self.around.machinery.become(
-            self._project.role, self._project.arn, f"AWSCodeBuild-{self.id.rpartition(':')[2]}"
+            self.project.role, self.project.arn, f"AWSCodeBuild-{self.id.rpartition(':')[2]}"
         )
 
     def _machine(self, folder: Path) -> dict[str, str]:
         """Return what the build finds on its machine, whatever its buildspec makes of that."""
-        found = self.around.machinery.environment(privileged=self._project.privileged)
+        found = self.around.machinery.environment(privileged=self.project.privileged)
         return own_python.given({**found, "HOME": str(folder / "home")}, folder / "python", own_python.current())
 
     def _environment(self, folder: Path) -> dict[str, str]:
-        """Return the variables of the build, none of them the caller's: the project's, the action's, CodeBuild's."""
+        """Return the variables of the build, none of them the caller's: project's, action's, batch's, CodeBuild's."""
         text = substitute_in_json(self._work.variables, self.variables)
         of_action = action_variables.of_text(text, f"the action {self.action.name}")
         return {
-            **{one.name: one.value for one in (*self._project.variables, *of_action)},
+            **{one.name: one.value for one in (*self.project.variables, *of_action)},
+            **(self.entry.variables if self.entry else {}),
             **self._of_codebuild(folder),
         }
 
     def _of_codebuild(self, folder: Path) -> dict[str, str]:
         """Return what CodeBuild says to a build of itself, and where each of its inputs lies."""
-        project, pipeline, primary = self._project, self.around.pipeline, self._primary
+        project, pipeline, primary = self.project, self.around.pipeline, self.primary
         job = variables.Job(
             project=project.name,
             id=self.id.rpartition(":")[2],
@@ -156,6 +178,7 @@ class Job:
             folder=str(folder / primary),
             image=project.image,
             started=round(datetime.fromisoformat(self.around.clock.now()).timestamp() * 1000),
+            batch=self.entry.identifier if self.entry else "",
         )
         others = {f"CODEBUILD_SRC_DIR_{name}": str(folder / name) for name in self.action.inputs if name != primary}
         key = {"CODEBUILD_KMS_KEY_ID": project.key} if project.key else {}

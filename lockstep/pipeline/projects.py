@@ -24,8 +24,19 @@ _TOLD = (
 
 
 @dataclass(frozen=True)
+class Batches:
+    """That a project runs batches: the role that starts their builds, and how many builds one may have; 0: any."""
+
+    role: str
+    most: int = 0
+
+
+@dataclass(frozen=True)
 class Project:
-    """A project as it is deployed: the role that it runs as, its image, its own buildspec and variables."""
+    """A project as it is deployed: the role that it runs as, its image, its own buildspec and variables.
+
+    Without `batches` CodeBuild starts none of it.
+    """
 
     name: str
     arn: str
@@ -35,13 +46,14 @@ class Project:
     buildspec: str
     variables: tuple[Variable, ...]
     key: str = ""
+    batches: Batches | None = None
 
 
 def read(document: Mapping[str, Any]) -> Project:
     """Return one project of BatchGetProjects' answer; raises ConfigError for whatever the runner cannot honour."""
     what = f"the CodeBuild project {document.get('name', 'without a name')}"
     required = ("name", "arn", "source", "artifacts", "environment", "serviceRole")
-    fields = Part(what, "", document).fields(required, _TOLD)
+    fields = Part(what, "", document).fields(required, (*_TOLD, "buildBatchConfig"))
     source = fields["source"].fields(["type"], ["buildspec", "insecureSsl"])
     source["type"].choice(["CODEPIPELINE"])
     artifacts = fields["artifacts"].fields(["type"], ["encryptionDisabled", "name", "packaging"])
@@ -64,4 +76,15 @@ def read(document: Mapping[str, Any]) -> Project:
         buildspec=source["buildspec"].text() if "buildspec" in source else "",
         variables=own,
         key=fields["encryptionKey"].text() if "encryptionKey" in fields else "",
+        batches=_batches(fields["buildBatchConfig"]) if "buildBatchConfig" in fields else None,
     )
+
+
+def _batches(part: Part) -> Batches:
+    # How long a batch may take and to whom it is reported changes no outcome here.
+    fields = part.fields(["serviceRole"], ["restrictions", "combineArtifacts", "timeoutInMins", "batchReportMode"])
+    if "combineArtifacts" in fields and fields["combineArtifacts"].truth():
+        raise fields["combineArtifacts"].refuse("the local runner combines no artifacts")
+    limits = fields["restrictions"].fields([], ["maximumBuildsAllowed"]) if "restrictions" in fields else {}
+    most = limits["maximumBuildsAllowed"].number() if "maximumBuildsAllowed" in limits else 0
+    return Batches(fields["serviceRole"].text(), most)

@@ -1,8 +1,8 @@
 """infra/pipeline.yaml and the environments -> the template that is deployed. Pure.
 
 Owns what the pipeline has for each environment: a project with the one role that deploys there, a plan and an approval
-where the settings ask for it, a stage that deploys and tests, and what happens where that fails; and which pushes start
-it.
+where the settings ask for it, a stage that deploys and tests, and what happens where that fails; which pushes start it;
+whether it updates itself; and on how many machines a release is made.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lockstep.model import Environment, OnFailure
+from lockstep.shards import Shard
 from lockstep.template import Template
 
 _RELEASE, _EXECUTION = "#{Release.LOCKSTEP_RELEASE}", "#{codepipeline.PipelineExecutionId}"
@@ -23,6 +24,9 @@ _VARIABLES = {"LOCKSTEP_RELEASE": _RELEASE, "LOCKSTEP_EXECUTION": _EXECUTION}
 # Each is an action of the Deploy stage, one after the other; its buildspec is called like it.
 _STEPS = ("Deploy", "Smoke", "Integration")
 _PLAN_PROJECT = "PlanProject"
+_SHARD = "buildspecs/shard.yml"
+# The statement of the pipeline's role that batches need.
+_RUN_BATCHES = "RunBatchesOfBuilds"
 _CODEBUILD = {"Category": "Build", "Owner": "AWS", "Provider": "CodeBuild", "Version": "1"}
 _APPROVAL = {"Category": "Approval", "Owner": "AWS", "Provider": "Manual", "Version": "1"}
 # https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-codepipeline-pipeline-failureconditions.html
@@ -51,7 +55,8 @@ class Push:
 class Pipeline:
     """What of the settings makes one pipeline unlike another: its environments in order, the mail of who is told.
 
-    With no `push` a rule of the template starts it, as CodeCommit needs. With `updates` it first updates itself.
+    With no `push` a rule of the template starts it, as CodeCommit needs. With `updates` it first updates itself. With
+    several `shards` a release is made by as many machines, and by one more that joins what they made.
     """
 
     environments: tuple[Environment, ...]
@@ -59,6 +64,7 @@ class Pipeline:
     push: Push | None = None
     notify: tuple[str, ...] = ()
     updates: bool = False
+    shards: int = 1
 
 
 def render(template: Template, pipeline: Pipeline) -> Template:
@@ -66,6 +72,10 @@ def render(template: Template, pipeline: Pipeline) -> Template:
     rendered: Template = copy.deepcopy(template)
     resources = rendered["Resources"]
     released = resources["Pipeline"]["Properties"]
+    if pipeline.shards > 1:
+        _fan_out(resources, pipeline.shards)
+    else:
+        _leave_batches_out(resources)
     if (push := pipeline.push) is not None:
         released["Triggers"] = [_trigger(push, {"Includes": [_BRANCH]})]
         if push.branches:
@@ -84,6 +94,44 @@ def render(template: Template, pipeline: Pipeline) -> Template:
     if any(environment.approval for environment in pipeline.environments):
         resources[_PLAN_PROJECT] = _plan_project(resources["VerifyProject"])
     return rendered
+
+
+def _leave_batches_out(resources: dict[str, Any]) -> None:
+    """Take away whatever lets anybody run a batch."""
+    del resources["BuildBatchRole"], resources["BuildProject"]["Properties"]["BuildBatchConfig"]
+    for policy in resources["PipelineRole"]["Properties"]["Policies"]:
+        document = policy["PolicyDocument"]
+        document["Statement"] = [one for one in document["Statement"] if one.get("Sid") != _RUN_BATCHES]
+
+
+def _fan_out(resources: dict[str, Any], shards: int) -> None:
+    """Have a batch of builds run before the build that publishes the release, which then finds what they made."""
+    build = resources["BuildProject"]["Properties"]
+    # The batch has a first build of its own, that reads its graph. AWS does not document whether it is counted.
+    # https://docs.aws.amazon.com/cli/latest/reference/codebuild/start-build-batch.html
+    build["ConcurrentBuildLimit"] = shards + 1
+    build["BuildBatchConfig"]["Restrictions"]["MaximumBuildsAllowed"] = shards + 1
+    stages = resources["Pipeline"]["Properties"]["Stages"]
+    actions = next(stage["Actions"] for stage in stages if stage["Name"] == "Release")
+    release = next(action for action in actions if action["Name"] == "Release")
+    batch = {name: value for name, value in copy.deepcopy(release).items() if name != "Namespace"} | {"Name": "Shards"}
+    batch["Configuration"] |= {"BatchEnabled": "true", "BuildspecOverride": _graph(shards)}
+    release["RunOrder"] += 1
+    actions.insert(0, batch)
+
+
+def _graph(shards: int) -> str:
+    """Return a batch of builds, one for each shard. A configuration's value has at most 1000 letters.
+
+    https://docs.aws.amazon.com/codepipeline/latest/APIReference/API_ActionDeclaration.html
+    """
+    builds = (
+        f"  - {{identifier: shard{number}, buildspec: {_SHARD}, "
+        f'env: {{variables: {{LOCKSTEP_SHARD: "{Shard(number, shards)}"}}}}}}\n'
+        for number in range(1, shards + 1)
+    )
+    # Who fails ends no other: what was made is found by the next try.
+    return f"version: 0.2\nbatch:\n fast-fail: false\n build-graph:\n{''.join(builds)}"
 
 
 def _trigger(push: Push, branches: dict[str, list[Any]]) -> dict[str, Any]:

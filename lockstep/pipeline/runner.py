@@ -1,7 +1,7 @@
 """Executes the pipeline that is deployed in the sandbox: stages in order, actions by their run order.
 
 What CodePipeline does beside that is said and not done: it retries no stage, rolls none back and notifies nobody.
-Actions of one run order run one after the other.
+Actions of one run order, and the builds of a batch, run one after the other.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from pathlib import Path
 
 from lockstep.errors import ConfigError, DeployError, LockstepError
 from lockstep.pipeline import stacks
+from lockstep.pipeline.batches import BatchJob, Started, batch_of
 from lockstep.pipeline.definition import Action, Approval, Build, Source, Stage
 from lockstep.pipeline.executions import (
     CANCELLED,
@@ -188,10 +189,24 @@ class Runner:
         return None
 
     def _build(self, stage: Stage, action: Action, work: Build, run: ActionRun) -> Done:
-        run.build = f"{work.project}:{self.new_id()}"
-        file = self.kept.place(self.execution.id) / f"{stage.name}.{action.name}.log"
-        run.log = str(file)
-        self.say(f"  build {run.build}, log {file}")
+        where = f"{stage.name}.{action.name}"
+        run.log = str(self._log_of(where))
+        with self._started(work.project, where, "batch" if work.is_batch else "build") as started:
+            run.build = started.id
+            given = (self.execution.variables, self.execution.artifacts)
+            job = Job(self.around, action, run.build, *given, self.execution.revision.commit, started.say)
+            if work.is_batch:
+                return BatchJob(job, lambda entry: self._started(work.project, f"{where}.{entry.identifier}")).run()
+            return job.run()
+
+    def _log_of(self, where: str) -> Path:
+        return self.kept.place(self.execution.id) / f"{where}.log"
+
+    @contextmanager
+    def _started(self, project: str, where: str, what: str = "build") -> Iterator[Started]:
+        """Give a build an id, and a log of its own, which is shown too."""
+        new, file = f"{project}:{self.new_id()}", self._log_of(where)
+        self.say(f"  {what} {new}, log {file}")
         with file.open("a", encoding="utf-8", errors="replace") as log:
 
             def say(line: str) -> None:
@@ -199,8 +214,7 @@ class Runner:
                 log.flush()
                 self.say(f"  {line}")
 
-            given = (self.execution.variables, self.execution.artifacts)
-            return Job(self.around, action, run.build, *given, self.execution.revision.commit, say).run()
+            yield Started(new, say)
 
     @cached_property
     def _files(self) -> bytes:
@@ -224,7 +238,8 @@ class Runner:
             if isinstance(action.work, StackAction):
                 stacks.check(action.work, sources, lambda: self._files)
             if isinstance(action.work, Build) and (action.work.primary or action.inputs[0]) in sources:
+                judge = batch_of if action.work.is_batch else buildspec_of
                 try:
-                    buildspec_of(action, self.around.projects[action.work.project], self._files)
+                    judge(action, self.around.projects[action.work.project], self._files)
                 except DeployError as error:
                     raise ConfigError(error.tried, error.answer, error.cure) from error

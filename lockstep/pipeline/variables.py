@@ -17,7 +17,10 @@ _NAME = re.compile("[A-Za-z_][A-Za-z0-9_]*")
 
 @dataclass(frozen=True)
 class Job:
-    """A build: the project and its id there, what started it, what its source is and where; `started` in ms."""
+    """A build: the project and its id there, what started it, what its source is and where; `started` in ms.
+
+    `batch` is its identifier in a batch, empty for a single build.
+    """
 
     project: str
     id: str
@@ -28,12 +31,14 @@ class Job:
     image: str
     started: int
     number: int = 1
+    batch: str = ""
 
 
 def of(job: Job, names: Names) -> dict[str, str]:
     """Return what CodeBuild says to a build of itself, in the tooling account."""
     where = f"arn:{names.partition}:codebuild:{names.region}:{names.tooling}"
     return {
+        **({"CODEBUILD_BATCH_BUILD_IDENTIFIER": job.batch} if job.batch else {}),
         "AWS_DEFAULT_REGION": names.region,
         "AWS_REGION": names.region,
         "CODEBUILD_BUILD_ARN": f"{where}:build/{job.project}:{job.id}",

@@ -1,4 +1,4 @@
-"""The mends of pipelines: stacks hold them, and CodePipeline tells what is in them. Nothing here runs one.
+"""The mends of pipelines: stacks hold them and the batches of their projects, and are told. Nothing here runs one.
 
 What is told is what CloudFormation resolved: there is no second record of a pipeline. AWS pages are named by their
 last part.
@@ -15,8 +15,10 @@ from typing import Any
 
 from lockstep.sandbox import seams
 
+_PROJECT = "AWS::CodeBuild::Project"
 _PIPELINE, _NOTIFICATIONS = "AWS::CodePipeline::Pipeline", "AWS::CodeStarNotifications::NotificationRule"
 _SERVICE, _TARGET = "codepipeline", "CodePipeline_20150709"
+_BATCHES = "buildBatchConfig"
 # What an action is configured with has its provider's own names, which are not CodePipeline's to change.
 _AS_IT_IS = ("Configuration",)
 # What CloudFormation alone knows of a pipeline, and what is told in another way.
@@ -59,6 +61,38 @@ def pipelines_are_told() -> None:
         return extract
 
     seams.replace("core.iam_actions", f"extract_resource_arn({_RESOURCE})", wrap)
+
+
+def projects_have_batches() -> None:
+    """A project has the batch configuration that its template gives it (aws-resource-codebuild-project).
+
+    MiniStack drops it: such a project could start no batch. It is kept with the project, and told of it.
+    """
+
+    def wrap(original: Any) -> Any:
+        def make(*given: Any) -> Any:
+            # What comes last are the properties, and whose they are.
+            *_, props, _stack = given
+            made = original(*given)
+            project = seams.used("services.codebuild", "_projects")[made[0]]
+            project.pop(_BATCHES, None)
+            if "BuildBatchConfig" in props:
+                project[_BATCHES] = _told(props["BuildBatchConfig"])
+            return made
+
+        return make
+
+    def tell(original: Any) -> Any:
+        def shape(project: Any) -> Any:
+            return {**original(project), **({_BATCHES: project[_BATCHES]} if _BATCHES in project else {})}
+
+        return shape
+
+    create = "_codebuild_project_create(logical_id, props, stack_name)"
+    update = "_codebuild_project_update(physical_id, old_props, new_props, stack_name)"
+    seams.replace_handler(_PROJECT, "create", create, wrap)
+    seams.replace_handler(_PROJECT, "update", update, wrap)
+    seams.replace("services.codebuild", "_project_shape(project)", tell)
 
 
 def _make_pipeline(logical_id: str, props: Any, stack_name: str) -> Any:

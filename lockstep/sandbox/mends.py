@@ -309,6 +309,7 @@ MENDS = (
     mended_images.scans_find_nothing,
     mended_pipelines.stacks_have_pipelines,
     mended_pipelines.pipelines_are_told,
+    mended_pipelines.projects_have_batches,
     mended_simulator.simulations_are_of_somebody,
     mended_simulator.simulations_tell_what_they_miss,
     mended_trail.trail_names_call_and_caller,

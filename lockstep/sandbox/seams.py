@@ -36,6 +36,7 @@ USED = {
     "core.router": ("SERVICE_PATTERNS", "extract_access_key_id"),
     "services.apigateway": ("_apis",),
     "services.apigateway_v1": ("_rest_apis",),
+    "services.codebuild": ("_projects",),
     "services.cloudformation": ("_stacks",),
     "services.cloudformation.changesets": ("_find_change_set",),
     "services.cloudformation.handlers": ("_ACTION_HANDLERS", "_resolve_stack"),

@@ -156,7 +156,13 @@ def test_the_sandbox_that_we_ship() -> None:
             ),
         ),
         sandbox=True,
-        pipeline=settings.PipelineSettings(source=settings.Source.CODECOMMIT, repository="lockstep", branch="main"),
+        pipeline=settings.PipelineSettings(
+            source=settings.Source.CODECONNECTIONS,
+            repository="here/lockstep",
+            branch="main",
+            connection=f"arn:aws:codeconnections:eu-west-1:{TOOLING}:connection/00000000-0000-0000-0000-000000000000",
+            branches=("feature/**",),
+        ),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,6 +14,21 @@ if TYPE_CHECKING:
     from tests.e2e.conftest import Place, Ran
 
 APPROVE = "Approve-prod"
+# A service without an image, so that two machines have something to make.
+SECOND = {
+    "template.yaml": """
+Transform: AWS::Serverless-2016-10-31
+Parameters:
+  PermissionsBoundary: {Type: String}
+Resources:
+  Zipped:
+    Type: AWS::Serverless::Function
+    Properties:
+      {PermissionsBoundary: !Ref PermissionsBoundary, CodeUri: app, Handler: app.handler, Runtime: RUNTIME}
+""".replace("RUNTIME", f"python3.{sys.version_info.minor}"),
+    "app/app.py": "def handler(event, context):\n    return {'said': 'zipped'}\n",
+    "app/requirements.txt": "",
+}
 
 
 @pytest.fixture
@@ -30,6 +46,11 @@ def ran(place: Place, *argv: str, code: int = 0, **env: str) -> Ran:
     found = place.invoke("pipeline.run", *argv, **env)
     assert found.status == code, found.stdout + found.stderr
     return found
+
+
+def releases(place: Place) -> set[str]:
+    """Every release that was published."""
+    return {key for keys in place.accounts().values() for key in keys if key.startswith("releases/")}
 
 
 def services(place: Place) -> list[dict[str, Any]]:
@@ -94,3 +115,38 @@ def test_a_build_that_fails(piped: Place) -> None:
     assert "Phase complete: POST_BUILD State: SUCCEEDED" in found.stdout
     assert "Stage Deploy-test" not in found.stdout
     assert services(piped) == before
+
+
+def test_a_release_of_several_machines(expendable: Place) -> None:
+    """With shards = 2 two builds make a share each, and one release joins them: that which a task makes by hand."""
+    place = expendable
+    for name, content in SECOND.items():
+        file = place.folder / "services" / "second" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(content)
+    app = place.folder / "services" / "hello" / "app" / "app.py"
+    app.write_text(app.read_text() + "# of several machines\n")
+    settings = place.folder / "infra" / "sandbox.toml"
+    settings.write_text(settings.read_text().replace('branch = "main"\n', 'branch = "main"\nshards = 2\n'))
+    place.commit()
+    deployed = place.invoke("pipeline.deploy", "--yes")
+    assert deployed.status == 0, deployed.stdout + deployed.stderr
+    before = releases(place)
+
+    done = ran(place, "--until", "Release", "--json").document
+
+    (release,) = releases(place) - before
+    shards, join = done["stages"][2]["actions"]
+    assert [(one["name"], one["status"]) for one in (shards, join)] == [
+        ("Shards", "Succeeded"), ("Release", "Succeeded"),
+    ]  # fmt: skip
+    folder = (place.folder / shards["log"]).parent
+    first, second = ((folder / f"Release.Shards.shard{number}.log").read_text() for number in (1, 2))
+    assert "hello: building HelloFunction" in first
+    assert "Shard 1/2 of 2 services: hello" in first
+    assert "Shard 2/2 of 2 services: second" in second
+    joined = (place.folder / join["log"]).read_text()
+    assert [f"{name}: nothing changed since it was built" in joined for name in ("hello", "second")] == [True, True]
+    by_hand = place.invoke("release", "--json").document["release"]
+    assert done["variables"]["Release"]["LOCKSTEP_RELEASE"] == by_hand
+    assert by_hand in release

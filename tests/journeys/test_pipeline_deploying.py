@@ -123,6 +123,18 @@ def test_a_change_of_the_settings(terminal: Terminal) -> None:
     assert seen.out.splitlines()[-1] == "1 of 1 stacks changed."
 
 
+def test_several_machines(terminal: Terminal) -> None:
+    """With shards the plan shows the role that starts a batch's builds, and the pipeline is made with it."""
+    terminal.invoke("bootstrap", "--yes")
+    terminal.settings = SETTINGS.replace("[tooling]", f"{CODECOMMIT}shards = 3\n[tooling]")
+
+    shown, made = (terminal.invoke("pipeline.deploy", flag) for flag in ("--dry-run", "--yes"))
+
+    resources = [line.removeprefix("    + ") for line in shown.out.splitlines() if line.startswith("    + ")]
+    assert [one for one in resources if one not in RESOURCES] == ["BuildBatchRole AWS::IAM::Role"]
+    assert made.out.splitlines()[-1] == "1 of 1 stacks changed."
+
+
 @pytest.mark.parametrize(("answer", "made"), [(True, True), (False, False)])
 def test_asked(terminal: Terminal, answer: bool, made: bool) -> None:
     """Without --yes somebody is asked, and it is done only if they agree."""

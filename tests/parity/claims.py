@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from lockstep.pipeline import buildspec
+from lockstep.pipeline import batch, buildspec
 from lockstep.pipeline.buildspec import Buildspec
 from lockstep.pipeline.substitution import names as variables_in
 
@@ -44,7 +44,10 @@ READ_BY_TASKS = {
 
 @dataclass(frozen=True)
 class Job:
-    """A CodeBuild action: where it stands, its buildspec's file, what its project and it set, and their texts."""
+    """A build: where its action stands, its buildspec's file, what is set for it, the texts of project and action.
+
+    A batch is a build for each of its entries.
+    """
 
     where: str
     file: str
@@ -74,24 +77,38 @@ class Shipped:
                 yield f"{stage['Name']}.{action['Name']}", action
 
     def jobs(self) -> Iterator[Job]:
-        """Give every CodeBuild action."""
+        """Give every build of a CodeBuild action."""
         for where, action in self.actions():
             if action["ActionTypeId"]["Provider"] == "CodeBuild":
                 configuration = action["Configuration"]
                 project = self.resources[configuration["ProjectName"]["Ref"]]["Properties"]
                 of_action = json.loads(configuration.get("EnvironmentVariables", "[]"))
                 of_project = project["Environment"]["EnvironmentVariables"]
-                yield Job(
-                    where=where,
-                    file=configuration.get("BuildspecOverride", project["Source"]["BuildSpec"]),
-                    given=frozenset({*(one["name"] for one in of_action), *(one["Name"] for one in of_project)}),
-                    namespace=action.get("Namespace", ""),
-                    text=repr((action, project)),
-                )
+                given = {*(one["name"] for one in of_action), *(one["Name"] for one in of_project)}
+                for place, file, more in _builds(where, configuration, project):
+                    yield Job(
+                        where=place,
+                        file=file,
+                        given=frozenset(given | more),
+                        namespace=action.get("Namespace", ""),
+                        text=repr((action, project)),
+                    )
+
+
+def _builds(
+    where: str, configuration: Mapping[str, Any], project: Mapping[str, Any]
+) -> Iterator[tuple[str, str, set[str]]]:
+    """Give where each build of an action stands, its buildspec's file, and what its batch sets for it."""
+    named = configuration.get("BuildspecOverride", project["Source"]["BuildSpec"])
+    if configuration.get("BatchEnabled") != "true":
+        yield where, named, set()
+        return
+    for entry in batch.parse(named, where).entries:
+        yield f"{where}.{entry.identifier}", entry.buildspec, set(entry.variables)
 
 
 def commands(text: str) -> tuple[str, ...]:
-    """Return every command of a buildspec, in order; also of one of several builds, which the interpreter refuses."""
+    """Return every command of a buildspec, in order."""
     phases = yaml.safe_load(text)["phases"].values()
     return tuple(one for phase in phases for one in (*phase.get("commands", ()), *phase.get("finally", ())))
 

@@ -29,10 +29,11 @@ ELSEWHERE = {
 }
 
 
-def ships(pipeline: str = "Pipeline") -> Shipped:
+def ships(pipeline: str = "Pipeline", shards: int = 1) -> Shipped:
     """Return a pipeline as `invoke pipeline.deploy` renders it with all that it can have, and the files beside it."""
     said = (ROOT / "infra" / "sandbox.toml").read_text(encoding="utf-8")
-    step = account_stacks.pipeline(settings.parse(said.replace("[pipeline]", "[pipeline]\nupdate = true"), FILE))
+    more = f"[pipeline]\nupdate = true\nshards = {shards}"
+    step = account_stacks.pipeline(settings.parse(said.replace("[pipeline]", more), FILE))
     text = (ROOT / "infra" / step.template).read_text(encoding="utf-8")
     folders = ("buildspecs", "infra", "requirements", "services")
     files = [path.relative_to(ROOT).as_posix() for name in folders for path in (ROOT / name).rglob("*")]
@@ -47,10 +48,10 @@ def shipped() -> Shipped:
     return ships()
 
 
-@pytest.fixture(scope="module", params=["Pipeline", "BranchesPipeline"])
+@pytest.fixture(scope="module", params=[("Pipeline", 1), ("Pipeline", 2), ("BranchesPipeline", 2)])
 def each(request: pytest.FixtureRequest) -> Shipped:
-    """The pipeline that releases, then that of feature branches."""
-    return ships(request.param)
+    """The pipeline that releases, on one machine and on two, then that of feature branches."""
+    return ships(*request.param)
 
 
 @pytest.fixture(scope="module")
@@ -176,6 +177,24 @@ def test_a_variable_that_is_not_set(shipped: Shipped, name: str) -> None:
     assert {missing for _, missing in claims.unset_variables(changed)} == {f"LOCKSTEP_{name}"}
 
 
+def a_batch_of_builds(shipped: Shipped) -> bool:
+    """Is this the pipeline in which a release is made on several machines?"""
+    return any("BatchEnabled" in action["Configuration"] for _, action in shipped.actions())
+
+
+def test_a_shard_is_looked_at(shipped: Shipped) -> None:
+    """Control: each shard is a build of its own, whose missing file and whose missing number are found."""
+    shards = [job.where for job in shipped.jobs() if job.file == "buildspecs/shard.yml"]
+
+    assert shards == (["Release.Shards.shard1", "Release.Shards.shard2"] if a_batch_of_builds(shipped) else [])
+    for changed, claim in (
+        (("buildspecs/shard.yml", "buildspecs/shrad.yml"), claims.missing_files),
+        (("LOCKSTEP_SHARD:", "LOCKSTEP_SHRAD:"), claims.unset_variables),
+    ):
+        if shards:
+            assert [where for where, _ in claim(changed_pipeline(shipped, *changed))][:2] == shards
+
+
 def read_by_the_library(extra: str = "") -> set[str]:
     """Return every variable of ours that the library asks its environment for, wherever its name stands."""
     texts = [path.read_text(encoding="utf-8") for path in sorted((ROOT / "lockstep").rglob("*.py"))]
@@ -191,7 +210,7 @@ def read_by_the_library(extra: str = "") -> set[str]:
 def test_what_tasks_read_is_known() -> None:
     """Every variable of ours that the library names is one that these claims know; control: another one is not."""
     # The pipeline's template sets these for commands; no task asks for them.
-    of_commands = {"LOCKSTEP_ENVIRONMENT", "LOCKSTEP_RELEASE"}
+    of_commands = {"LOCKSTEP_ENVIRONMENT", "LOCKSTEP_RELEASE", "LOCKSTEP_SHARD"}
     known = {*claims.READ_BY_TASKS, *ELSEWHERE, *of_commands}
 
     assert read_by_the_library() - known == set()

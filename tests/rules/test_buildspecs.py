@@ -10,12 +10,12 @@ import pytest
 import yaml
 
 from lockstep import account_stacks, template
+from lockstep.pipeline import batch
+from lockstep.pipeline.batch import Entry
 from lockstep.testing import CODECONNECTIONS, SETTINGS, some_settings
 
 ROOT = Path(__file__).parents[2]
 FILES = sorted(path.name for path in (ROOT / "buildspecs").glob("*.yml"))
-# What is run in place of another.
-BESIDE = {"release-batch.yml"}
 VALUE = r'("\$LOCKSTEP_[A-Z]+")'
 INSTALL = r"pip install --quiet --no-deps --require-hashes -r requirements/(run|dev)\.txt"
 COMMANDS = re.compile(
@@ -37,10 +37,9 @@ def commands(file: str) -> list[str]:
 
 
 def made() -> dict[str, Any]:
-    """Return the resources of the pipeline as it is deployed."""
-    step = account_stacks.pipeline(
-        some_settings(f'{SETTINGS}approval = true\n{CODECONNECTIONS}branches = ["feature/**"]\nupdate = true\n')
-    )
+    """Return the resources of the pipeline as it is deployed, with all that it can have."""
+    more = 'branches = ["feature/**"]\nupdate = true\nshards = 2\n'
+    step = account_stacks.pipeline(some_settings(f"{SETTINGS}approval = true\n{CODECONNECTIONS}{more}"))
     text = (ROOT / "infra" / step.template).read_text(encoding="utf-8")
     return dict(account_stacks.rendered(template.read(text, step.template), step)["Resources"])
 
@@ -78,7 +77,7 @@ def test_each_is_run() -> None:
     """The pipeline names every buildspec, and names none that is not there."""
     named = set(re.findall(r"buildspecs/([\w-]+\.yml)", repr(made())))
 
-    assert (named - set(FILES), set(FILES) - named - BESIDE) == (set(), set())
+    assert (named - set(FILES), set(FILES) - named) == (set(), set())
 
 
 def test_reports_may_be_written() -> None:
@@ -105,9 +104,11 @@ def test_variables_have_a_source() -> None:
             if "ProjectName" not in configuration:
                 continue
             project = resources[configuration["ProjectName"]["Ref"]]["Properties"]
-            file = Path(configuration.get("BuildspecOverride", project["Source"]["BuildSpec"])).name
-            names = re.findall(r'"name": ?"(\w+)"', configuration.get("EnvironmentVariables", ""))
-            given[file] = {*names, *(one["Name"] for one in project["Environment"]["EnvironmentVariables"])}
+            spec = configuration.get("BuildspecOverride", project["Source"]["BuildSpec"])
+            names = {*re.findall(r'"name": ?"(\w+)"', configuration.get("EnvironmentVariables", ""))}
+            names |= {one["Name"] for one in project["Environment"]["EnvironmentVariables"]}
+            entries = batch.parse(spec, "it").entries if "BatchEnabled" in configuration else (Entry("one", spec),)
+            given |= {Path(entry.buildspec).name: names | {*entry.variables} for entry in entries}
 
     read_there = {file: set(re.findall(r'"\$(LOCKSTEP_\w+)"', " ".join(commands(file)))) for file in given}
     assert {file: sorted(names - given[file]) for file, names in read_there.items() if names - given[file]} == {}

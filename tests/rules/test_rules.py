@@ -14,8 +14,9 @@ PURE = {
     "model", "names", "plan", "report", "account_report", "release", "template", "smoke", "canonical", "errors",
     "grants", "history", "prune", "status_report", "intrinsics", "needs", "optional", "policy", "preview_report",
     "stateful", "statements", "iam_changes", "shards",
-    "pipeline/action_variables", "pipeline/buildspec", "pipeline/definition", "pipeline/globs", "pipeline/nodes",
-    "pipeline/projects", "pipeline/reading", "pipeline/rendering", "pipeline/stack_actions", "pipeline/substitution",
+    "pipeline/action_variables", "pipeline/batch", "pipeline/buildspec", "pipeline/definition", "pipeline/globs",
+    "pipeline/nodes", "pipeline/projects", "pipeline/reading", "pipeline/rendering", "pipeline/stack_actions",
+    "pipeline/substitution",
     "pipeline/variables",
 }  # fmt: skip
 IMPURE_MODULES = {
@@ -56,7 +57,7 @@ ROOMS: dict[str, set[str]] = {
         "pipeline_ports", "ports", "report",
     },
     "buildspecs": {"usecase", "pipeline", "ports"},
-    "pipeline": {"pipeline", "pipeline_ports", "process", "template", "ports"},
+    "pipeline": {"pipeline", "pipeline_ports", "process", "shards", "template", "ports"},
     "pipeline_ports": {"pipeline"},
     "repository": {"pipeline_ports", "process"},
     "pruning": {

@@ -12,6 +12,11 @@ from botocore.exceptions import ClientError
 
 from lockstep import administration, pipelines
 from lockstep.destroy import Asked
+from lockstep.errors import IdentityError
+from lockstep.pipeline import definition as definition_room
+from lockstep.pipeline import projects
+from lockstep.pipeline.definition import Build
+from lockstep.pipeline.projects import Batches
 from tests.sandbox.accounts import Accounts
 from tests.sandbox.conftest import REGION, TOOLING, Keys, Server, allow, message, outcome, served
 
@@ -30,6 +35,20 @@ RULE = {
 }
 
 
+PROJECT = {
+    "Name": "batched",
+    "ServiceRole": f"arn:aws:iam::{TOOLING}:role/build",
+    "Source": {"Type": "CODEPIPELINE", "BuildSpec": "b.yml"},
+    "Artifacts": {"Type": "CODEPIPELINE"},
+    "Environment": {"Type": "LINUX_CONTAINER", "ComputeType": "BUILD_GENERAL1_SMALL", "Image": "image"},
+}
+BATCHES = {
+    "ServiceRole": {"Fn::Sub": "arn:aws:iam::${AWS::AccountId}:role/batch"},
+    "Restrictions": {"MaximumBuildsAllowed": 3},
+    "TimeoutInMins": 180,
+}
+
+
 @pytest.fixture(scope="module")
 def server(sandbox_python: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """Have a MiniStack of our own."""
@@ -45,6 +64,21 @@ def accounts(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Accoun
     assert administration.set_up(found.wiring(), yes=True) == 0
     assert pipelines.deploy(found.wiring(), yes=True) == 0
     return found
+
+
+def batched(server: Server, stack: str) -> tuple[Any, Any]:
+    """Make a project with a batch configuration, then take that away; return what is told of it each time."""
+    client, told = server.client("codebuild", TOOLING), []
+    cloudformation = server.client("cloudformation", TOOLING)
+    project = {"Type": "AWS::CodeBuild::Project", "Properties": {**PROJECT, "BuildBatchConfig": BATCHES}}
+    server.deploy(Keys(TOOLING), stack, {"Project": project})
+    told.append(client.batch_get_projects(names=["batched"])["projects"][0].get("buildBatchConfig"))
+    without = {"Resources": {"Project": {**project, "Properties": {**PROJECT, "Description": "without"}}}}
+    cloudformation.update_stack(StackName=stack, TemplateBody=json.dumps(without))
+    server.settled(stack, TOOLING)
+    (now,) = client.batch_get_projects(names=["batched"])["projects"]
+    assert now["description"] == "without"
+    return told[0], now.get("buildBatchConfig")
 
 
 def definition(accounts: Accounts) -> dict[str, Any]:
@@ -81,6 +115,22 @@ def test_pipelines_are_told(mended: Server, unmended: Server) -> None:
     assert outcome(client.get_pipeline, name="other") == "PipelineNotFoundException"
     assert outcome(client.delete_pipeline, name="told") == "UnknownOperationException"
     assert outcome(bare.list_pipelines) != "done"
+
+
+def test_projects_have_batches(mended: Server) -> None:
+    """A project has the batch configuration of its stack, resolved, until an update takes it away."""
+    config = {
+        "serviceRole": f"arn:aws:iam::{TOOLING}:role/batch",
+        "restrictions": {"maximumBuildsAllowed": 3},
+        "timeoutInMins": 180,
+    }
+
+    assert batched(mended, "batched") == (config, None)
+
+
+def test_upstream_still_lacks_batches(unmended: Server) -> None:
+    """Once this fails, upstream has it: delete the mend `projects_have_batches`."""
+    assert batched(unmended, "batched") == (None, None)
 
 
 def test_who_may_see_a_pipeline(mended: Server) -> None:
@@ -157,6 +207,36 @@ def test_again_there_is_nothing_to_do(accounts: Accounts, capsys: pytest.Capture
 
     (result,) = json.loads(capsys.readouterr().out)["stacks"].values()
     assert result["result"] == "unchanged"
+
+
+def test_several_machines(accounts: Accounts) -> None:
+    """With shards in the settings the project that builds may run batches, by a role that CodeBuild takes for it alone.
+
+    Without them again there is neither.
+    """
+    one, many = 'branch = "main"\n', 'branch = "main"\nshards = 2\n'
+    role, source = f"arn:aws:iam::{TOOLING}:role/lockstep-build-batch", f"arn:aws:codebuild:{REGION}:{TOOLING}:project/"
+    accounts.replace_settings(one, many)
+
+    assert pipelines.deploy(accounts.wiring(), yes=True) == 0
+
+    machinery = accounts.wiring().machinery()
+    actions = definition_room.read({"pipeline": definition(accounts)}).stages[2].actions
+    (build,) = machinery.projects(["lockstep-build"])
+    assert [(one.name, one.work.is_batch) for one in actions if isinstance(one.work, Build)] == [
+        ("Shards", True), ("Release", False),
+    ]  # fmt: skip
+    assert projects.read(build).batches == Batches(role, 3)
+    assert machinery.become(role, f"{source}lockstep-build", "AWSCodeBuild-1").keys().access
+    with pytest.raises(IdentityError):
+        machinery.become(role, f"{source}lockstep-verify", "AWSCodeBuild-1")
+
+    accounts.replace_settings(many, one)
+
+    assert pipelines.deploy(accounts.wiring(), yes=True) == 0
+    assert projects.read(machinery.projects(["lockstep-build"])[0]).batches is None
+    with pytest.raises(IdentityError):
+        machinery.become(role, f"{source}lockstep-build", "AWSCodeBuild-1")
 
 
 def test_nothing_is_left(server: Server, tmp_path: Path) -> None:

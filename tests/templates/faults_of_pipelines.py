@@ -8,7 +8,7 @@ from lockstep import policy
 from tests.templates.judge import almighty
 from tests.templates.sample import IDENTITY, KEY, RESOURCE, TRUST, Project
 
-_ROLES = ("pipeline", "pipeline-start", "pipeline-update", "verify")
+_ROLES = ("build-batch", "pipeline", "pipeline-start", "pipeline-update", "verify")
 _IMAGE = "aws/codebuild/amazonlinux-x86_64-standard:5.0"
 _REPORTS = {
     "codebuild:BatchPutCodeCoverages", "codebuild:BatchPutTestCases", "codebuild:CreateReport",
@@ -57,6 +57,12 @@ def _pipelines(project: Project) -> dict[str, set[str]]:
     return found
 
 
+def _shards(project: Project) -> int:
+    """Return how many machines make a release."""
+    assert project.settings.pipeline is not None
+    return project.settings.pipeline.shards
+
+
 def builds_alone_are_privileged(project: Project) -> Iterator[str]:
     """A job's container is privileged where images are built, and nowhere else."""
     for one in project.of("AWS::CodeBuild::Project"):
@@ -72,7 +78,10 @@ def each_job_has_its_own_role(project: Project) -> Iterator[str]:
         name, properties = str(one.properties.get("Name")), one.properties
         found[name] = properties.get("ServiceRole")
         ends = (properties.get("TimeoutInMinutes"), properties.get("ConcurrentBuildLimit"))
-        if (ends, properties.get("EncryptionKey"), properties["Environment"].get("Image")) != ((60, 1), KEY, _IMAGE):
+        # A batch has one build more, its own first one.
+        at_once = _shards(project) + 1 if name.endswith("-build") and _shards(project) > 1 else 1
+        asked = (ends, properties.get("EncryptionKey"), properties["Environment"].get("Image"))
+        if asked != ((60, at_once), KEY, _IMAGE):
             yield f"{one.place}: has no end, no key or another image"
         if properties.get("LogsConfig", {}).get("CloudWatchLogs", {}).get("GroupName") != f"/aws/codebuild/{name}":
             yield f"{one.place}: logs elsewhere"
@@ -202,6 +211,41 @@ def the_pipeline_starts_its_jobs(project: Project) -> Iterator[str]:
             yield f"pipeline-start: {sorted(starts)}"
 
 
+def builds_alone_are_batched(project: Project) -> Iterator[str]:
+    """A batch is of builds, where several machines make a release: of so many, with an end, started by its own role."""
+    names, shards = project.names, _shards(project)
+    role = names.build_role.replace(f"/{names.project}-build", f"/{names.project}-build-batch")
+    limits = {"Restrictions": {"MaximumBuildsAllowed": shards + 1}, "TimeoutInMins": 180}
+    for one in project.of("AWS::CodeBuild::Project"):
+        is_batched = shards > 1 and one.properties.get("Name") == f"{names.project}-build"
+        if one.properties.get("BuildBatchConfig", {}) != ({"ServiceRole": role, **limits} if is_batched else {}):
+            yield f"{one.place}: has batches {one.properties.get('BuildBatchConfig')}"
+
+
+def batches_are_started_for_builds_alone(project: Project) -> Iterator[str]:
+    """The pipeline starts batches of the project that builds, their role its builds; neither any other, nobody else."""
+    judge, names, shards = project.judge, project.names, _shards(project)
+    build = names.job("build")
+    others = (*(names.job(job) for job in _jobs(project) if job != "build"), names.job("other"), f"{build}-2")
+    everywhere = (build, *others, build.replace(names.tooling, _STRANGER))
+    starts: dict[str, tuple[str, ...]] = {"pipeline": ("codebuild:BatchGetBuildBatches", "codebuild:StartBuildBatch")}
+    if shards > 1:
+        starts["build-batch"] = ("codebuild:RetryBuild", "codebuild:StartBuild", "codebuild:StopBuild")
+        if more := set(policy.actions(judge.identity("build-batch").policies)) - set(starts["build-batch"]):
+            yield f"build-batch: more than it needs: {sorted(more)}"
+    elif "build-batch" in judge.roles:
+        yield "build-batch is there, and no batch"
+    for name in judge.roles.keys() - {"pipeline", "build-batch"}:
+        for action in ("codebuild:RetryBuild", "codebuild:StartBuild", "codebuild:StartBuildBatch"):
+            if judge.may(judge.identity(name), action, build):
+                yield f"{name}: {action} of builds"
+    for name, actions in starts.items():
+        for action in actions:
+            may = [job for job in everywhere if judge.may(judge.identity(name), action, job)]
+            if may != ([build] if shards > 1 else []):
+                yield f"{name}: {action} of {may}"
+
+
 def nobody_becomes_a_part_of_the_pipeline(project: Project) -> Iterator[str]:
     """The pipeline's roles are taken by services alone; no person and no other role becomes one of them."""
     ours = {f"{project.names.project}-{name}" for name in _ROLES}
@@ -286,6 +330,7 @@ def _of_the_update(project: Project) -> dict[tuple[str, str], dict[str, str]]:
     own = judge.stack(names.pipeline_stack, names.tooling)
     arn = f"arn:{names.partition}:codepipeline:{project.settings.region}:{names.tooling}:"
     role, roles = names.updater_role.removesuffix("-update"), set(_jobs(project).values())
+    roles |= {names.batch_role} if wanted.shards > 1 else set()
     connection = {wanted.connection} if wanted.connection else set()
     rows: tuple[tuple[tuple[str, ...], Collection[str], dict[str, str]], ...] = (
         (("s3:GetObject", "s3:GetObjectVersion"), {f"{judge.bucket}/{names.pipeline_stack}/Source/a"}, {}),
@@ -313,6 +358,8 @@ CHECKS = (
     deployers_report_their_own_tests,
     planning_looks_where_somebody_approves,
     the_pipeline_starts_its_jobs,
+    builds_alone_are_batched,
+    batches_are_started_for_builds_alone,
     nobody_becomes_a_part_of_the_pipeline,
     who_is_told_is_told_by_us,
     notifications_use_the_key_through_sns,

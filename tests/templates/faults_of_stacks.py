@@ -163,6 +163,7 @@ def there_is_what_was_planned(project: Project) -> Iterator[str]:
     pipeline = project.settings.pipeline
     assert pipeline is not None
     ruled, updates, plans = pipeline.connection is None, pipeline.update, bool(project.settings.approved)
+    batched = pipeline.shards > 1
     wanted = {
         "AWS::CodeBuild::Project": 2 + updates + plans + environments,
         "AWS::CodePipeline::Pipeline": 1 + bool(pipeline.branches),
@@ -172,7 +173,7 @@ def there_is_what_was_planned(project: Project) -> Iterator[str]:
         "AWS::SNS::TopicPolicy": 1,
         "AWS::ECR::Repository": 1,
         "AWS::IAM::ManagedPolicy": 1 + 2 * environments,
-        "AWS::IAM::Role": 3 + ruled + updates + plans + people + 4 * environments,
+        "AWS::IAM::Role": 3 + ruled + updates + plans + batched + people + 4 * environments,
         "AWS::KMS::Alias": 1,
         "AWS::KMS::Key": 1,
         "AWS::Logs::LogGroup": 2 + updates + plans + environments,

@@ -50,6 +50,8 @@ STACK_PROD = f"arn:aws:cloudformation:eu-west-1:{PROD}:stack/shop-prod-hello/1"
 OURS_TEST = f"arn:aws:cloudformation:eu-west-1:{TEST}:stack/shop-account-test/1"
 FUNCTION_TEST = f"arn:aws:lambda:eu-west-1:{TEST}:function:shop-test-hello-Hello"
 FUNCTION_OTHER = f"arn:aws:lambda:eu-west-1:{TEST}:function:shop-prod-hello-Hello"
+JOB_BUILD, JOB_TEST = NAMES.job("build"), NAMES.job("deploy-test")
+BATCH = f"arn:aws:iam::{TOOLING}:role/shop-build-batch"
 MADE = f"arn:aws:iam::{TEST}:role/shop-test-hello-HelloRole"
 ELSEWHERE = f"arn:aws:iam::{TEST}:role/shop-testing-hello"
 
@@ -323,4 +325,24 @@ RIGHTS = (
     may_not("status-test", "iam:PutRolePolicy", EXECUTION_TEST, "looking changes nothing", BOUNDED),
     may("status-test", "iam:GetRolePolicy", EXECUTION_TEST, "what it may is looked at"),
 )  # fmt: skip
-ROWS = (*TRUST, *FILES, *IMAGES, *REPORTS, *STACKS, *RIGHTS)
+# Several machines make the releases of the project that is of an organization, one those of the other.
+BATCHES = (
+    inside(may("pipeline", "codebuild:StartBuildBatch", JOB_BUILD, "its Release stage begins with a batch")),
+    inside(may("pipeline", "codebuild:BatchGetBuildBatches", JOB_BUILD, "it waits for the end")),
+    inside(may_not("pipeline", "codebuild:StartBuildBatch", JOB_TEST, "a deployment is no batch")),
+    may_not("pipeline", "codebuild:StartBuildBatch", JOB_BUILD, "one machine makes the release"),
+    inside(may("build-batch", "codebuild:StartBuild", JOB_BUILD, "that is what it is for")),
+    inside(may("build-batch", "codebuild:StopBuild", JOB_BUILD, "that is what it is for")),
+    inside(may("build-batch", "codebuild:RetryBuild", JOB_BUILD, "that is what it is for")),
+    inside(may_not("build-batch", "codebuild:StartBuild", JOB_TEST, "another project")),
+    inside(may_not("build-batch", "codebuild:StartBuild", f"{JOB_BUILD}-2", "its name begins like the project's")),
+    inside(may_not("build-batch", "codebuild:StartBuildBatch", JOB_BUILD, "no batch begins another")),
+    inside(may_not("build-batch", "codebuild:UpdateProject", JOB_BUILD, "the project stays")),
+    inside(may_not("build-batch", "s3:GetObject", RELEASE, "its builds read as their own role")),
+    inside(may_not("build-batch", "iam:PassRole", BUILD, "the project has its role")),
+    inside(may_not("build", "codebuild:StartBuild", JOB_BUILD, "a build begins no other")),
+    inside(may_not("build", "codebuild:StartBuildBatch", JOB_BUILD, "a build begins no other")),
+    may_not("developer", "codebuild:StartBuild", JOB_BUILD, "a developer builds as a developer"),
+    *(inside(becomes_not(who, BATCH, "that role is CodeBuild's")) for who in ("build", "deployer-test", ADMINISTRATOR)),
+)  # fmt: skip
+ROWS = (*TRUST, *FILES, *IMAGES, *REPORTS, *STACKS, *RIGHTS, *BATCHES)

@@ -25,6 +25,7 @@ _KEPT = ("AWS::ECR::Repository", "AWS::KMS::Key", "AWS::Logs::LogGroup", "AWS::S
 _WEAKER: Mapping[object, object] = {
     True: False,
     3600: 43_200,
+    180: 480,
     365: 3653,
     "Enabled": "Suspended",
     "BucketOwnerEnforced": "ObjectWriter",

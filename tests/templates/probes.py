@@ -51,6 +51,7 @@ PROBES = (
     Probe("replace a release", ("s3:PutObject", "s3:DeleteObject"), (matrix.RELEASE, matrix.TEMPLATE, matrix.RECORD)),
     Probe("write the files of E", ("s3:PutObject",), (matrix.OF_TEST,)),
     Probe("write those of another environment", ("s3:PutObject",), (matrix.OF_PROD,)),
+    Probe("start a build", ("codebuild:StartBuild", "codebuild:StartBuildBatch"), (matrix.JOB_BUILD, matrix.JOB_TEST)),
     Probe("use the key past S3", ("kms:Decrypt", "kms:GenerateDataKey"), (KEY,)),
     Probe("change a stack of a service", _CHANGE, (matrix.STACK_TEST,), matrix.AS_TEST),
     Probe("change such a stack without execution-E", _CHANGE, (matrix.STACK_TEST,), matrix.AS_OTHER),

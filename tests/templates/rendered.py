@@ -20,7 +20,8 @@ account = "444444444444"
 approval = true
 on_failure = "rollback"
 """
-# From CodeCommit to two environments, and over a connection to three: each kind of stage, trigger and subscription.
+# From CodeCommit to two environments, and over a connection to three: each kind of stage, trigger and subscription,
+# releases made by one machine and by several.
 PROJECTS = {
     "codecommit": f'{SETTINGS}approval = true\non_failure = "retry"\n{CODECOMMIT}',
     "codeconnections": f"{SETTINGS}{_THIRD}{CODECONNECTIONS}{MORE}",

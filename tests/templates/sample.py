@@ -36,8 +36,8 @@ STRICT = f'organization = "{ORGANIZATION}"\n' + "\n".join(
 )
 # Of an organization, with people named.
 MEMBERS = f'organization = "{ORGANIZATION}"\n{SETTINGS}'
-# One that takes feature branches too, and updates itself.
-MORE = 'branches = ["feature/**", "fix-*"]\nupdate = true\n'
+# One that takes feature branches too, updates itself, and makes releases on several machines.
+MORE = 'branches = ["feature/**", "fix-*"]\nupdate = true\nshards = 3\n'
 # Each with a pipeline: from CodeCommit, or over a connection.
 TEXTS = (SETTINGS + CODECOMMIT, f"{STRICT}\n{CODECONNECTIONS}{MORE}", f"{MEMBERS}{CODECOMMIT}update = true\n")
 KEY = f"arn:aws:kms:eu-west-1:{TOOLING}:key/made"

@@ -98,7 +98,7 @@ def test_names_are_derived_alike() -> None:
 
     beside = {"policy/shop-publish", "policy/shop-execution-test"}
     assert made == {arn.rpartition(":")[2] for arn in known} | beside | {
-        "role/shop-pipeline", "role/shop-pipeline-start", "role/shop-verify",
+        "role/shop-build-batch", "role/shop-pipeline", "role/shop-pipeline-start", "role/shop-verify",
     }  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from lockstep.errors import ConfigError
 from lockstep.pipeline import action_variables, definition, projects
 from lockstep.pipeline.action_variables import Variable
 from lockstep.pipeline.definition import Action, Approval, Build, Source, Stage
+from lockstep.pipeline.projects import Batches
 from lockstep.testing import a_build_action, a_pipeline, a_project, a_source, a_stage, an_approval
 
 GIVEN = a_pipeline(
@@ -103,7 +104,9 @@ def test_actions_in_their_order() -> None:
         (("stages", 1, "beforeEntry"), {"conditions": [1]}, "stages[1]: unknown field 'beforeEntry'"),
         (("stages", 1, "actions", 0, "commands"), ["ls"], "stages[1].actions[0]: unknown field 'commands'"),
         (("stages", 1, "actions", 0, "actionTypeId", "owner"), "Custom", "no action Build Custom CodeBuild 1"),
-        (("stages", 1, "actions", 0, "configuration", "BatchEnabled"), "true", "'true' is not one"),
+        (("stages", 1, "actions", 0, "configuration", "BatchEnabled"), "yes", "'yes' is not one"),
+        (("stages", 1, "actions", 0, "configuration", "BatchEnabled"), "true", "Release.Release is a batch, of which"),
+        (("stages", 1, "actions", 0, "configuration", "CombineArtifacts"), "true", "unknown field 'CombineArtifacts'"),
         (("stages", 1, "actions", 0, "configuration", "Odd"), "x", "unknown field 'Odd'"),
         (("stages", 0, "actions", 0, "configuration", "OutputArtifactFormat"), "CODEBUILD_CLONE_REF", "CODE_ZIP"),
         (("stages", 0, "actions", 0, "configuration", "PollForSourceChanges"), "maybe", "'maybe' is not one"),
@@ -130,6 +133,30 @@ def test_actions_in_their_order() -> None:
 def test_what_is_refused(place: tuple[str | int, ...], value: object, answer: str) -> None:
     """What the runner cannot execute as AWS would is refused with its place."""
     assert answer in refused(changed(place, value))
+
+
+def test_a_batch() -> None:
+    """An action may be a batch of builds; one that is told to be none is a single build."""
+    actions = [
+        a_build_action(name, namespace="", configuration={"ProjectName": "shop-x", "BatchEnabled": value})
+        for name, value in (("Many", "true"), ("One", "false"))
+    ]
+
+    found = definition.read(a_pipeline(a_stage("Make", *actions))).stages[1]
+
+    assert [action.work for action in found.actions] == [
+        Build("shop-x", "", "", "", is_batch=True), Build("shop-x", "", "", "", is_batch=False),
+    ]  # fmt: skip
+
+
+def test_a_batch_that_hands_on_an_artifact() -> None:
+    """What a batch would hand on is refused by the action's name, since the runner hands on nothing of one."""
+    configuration = {"ProjectName": "shop-x", "BatchEnabled": "true"}
+    make = a_build_action("Make", namespace="", configuration=configuration, outputArtifacts=[{"name": "Made"}])
+
+    assert "Build.Make is a batch, of which the local runner hands on no artifact" in refused(
+        a_pipeline(a_stage("Build", make))
+    )
 
 
 def test_several_inputs() -> None:
@@ -207,11 +234,27 @@ def test_a_project() -> None:
     assert found.variables == (Variable("A", ""),)
 
 
+@pytest.mark.parametrize(
+    ("more", "most"),
+    [
+        ({}, 0),
+        ({"restrictions": {}, "combineArtifacts": False, "batchReportMode": "REPORT_AGGREGATED_BATCH"}, 0),
+        ({"restrictions": {"maximumBuildsAllowed": 3}, "timeoutInMins": 180}, 3),
+    ],
+)
+def test_a_project_of_batches(more: dict[str, Any], most: int) -> None:
+    """A project that runs batches has a role that starts their builds, and may say how many there are at most."""
+    found = projects.read(a_project("x", buildBatchConfig={"serviceRole": "arn", **more}))
+
+    assert found.batches == Batches("arn", most)
+
+
 def test_a_project_that_says_little() -> None:
-    """A project without a buildspec, a key and privilege has none."""
+    """A project without a buildspec, a key, privilege and batches has none."""
     found = projects.read(a_project("x", source={"type": "CODEPIPELINE"}))
 
     assert (found.buildspec, found.privileged, found.key, found.variables) == ("", False, "", ())
+    assert found.batches is None
 
 
 @pytest.mark.parametrize(
@@ -229,6 +272,12 @@ def test_a_project_that_says_little() -> None:
             "'CODEBUILD_X' is CodeBuild's own",
         ),
         ({"environment": ENVIRONMENT | {"privilegedMode": "yes"}}, "it is neither true nor false"),
+        ({"buildBatchConfig": {"timeoutInMins": 9}}, "buildBatchConfig: 'serviceRole' is missing"),
+        ({"buildBatchConfig": {"serviceRole": "arn", "combineArtifacts": True}}, "combines no artifacts"),
+        (
+            {"buildBatchConfig": {"serviceRole": "arn", "restrictions": {"fleetsAllowed": ["f"]}}},
+            "unknown field 'fleetsAllowed'",
+        ),
     ],
 )
 def test_a_project_that_is_refused(changes: dict[str, Any], answer: str) -> None:

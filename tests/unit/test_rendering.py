@@ -15,8 +15,9 @@ from lockstep import account_stacks, report, template
 from lockstep.account_stacks import AccountStack
 from lockstep.errors import ConfigError
 from lockstep.model import Environment, OnFailure
-from lockstep.pipeline import rendering, substitution
+from lockstep.pipeline import batch, rendering, substitution
 from lockstep.pipeline.rendering import Pipeline, Push
+from lockstep.shards import Shard
 from lockstep.testing import CODECOMMIT, CODECONNECTIONS, CONNECTION, PROD, SETTINGS, TEST, an_environment
 from lockstep.testing import some_settings as parsed
 
@@ -34,6 +35,12 @@ def resources(*environments: Environment, **more: Any) -> dict[str, Any]:  # noq
     """Return the resources of a pipeline through some environments."""
     pipeline = Pipeline(environments, **({"partition": "aws"} | more))
     return dict(rendering.render(BASE, pipeline)["Resources"])
+
+
+def statements(made: dict[str, Any]) -> list[str]:
+    """Return what the statements of the pipeline's role are called."""
+    (policy,) = made["PipelineRole"]["Properties"]["Policies"]
+    return [one["Sid"] for one in policy["PolicyDocument"]["Statement"] if "Sid" in one]
 
 
 def stages(*environments: Environment, **more: Any) -> list[dict[str, Any]]:  # noqa: ANN401 - any value of a pipeline
@@ -228,8 +235,77 @@ def test_any_environments(names: list[str], wishes: list[tuple[bool, OnFailure]]
     made = [stage["Name"] for stage in found["Pipeline"]["Properties"]["Stages"]]
     assert [name for name in made if name.startswith("Deploy-")] == [f"Deploy-{one.name}" for one in chosen]
     assert [name for name in made if name.startswith("Approve-")] == [f"Approve-{o.name}" for o in chosen if o.approval]
-    assert len(found) == len(BASE["Resources"]) + len(chosen) + any(one.approval for one in chosen)
+    planned = any(one.approval for one in chosen)
+    assert len(found) == len(BASE["Resources"]) + len(chosen) + planned - len(["BuildBatchRole"])
     assert before == BASE
+
+
+def test_one_machine() -> None:
+    """Where one machine makes a release nothing runs batches, and nobody may."""
+    made = resources()
+
+    (release,) = made["Pipeline"]["Properties"]["Stages"][2]["Actions"]
+    assert (release["Name"], release["RunOrder"], "BatchEnabled" in release["Configuration"]) == ("Release", 1, False)
+    # As it is called in actions, roles and projects.
+    assert "BuildBatch" not in repr(made)
+    assert made["BuildProject"]["Properties"]["ConcurrentBuildLimit"] == 1
+
+
+def test_several_machines() -> None:
+    """Several machines make a release in a batch of so many builds; after it the release is made as by one machine."""
+    one, made = resources(), resources(shards=3)
+
+    (release,) = one["Pipeline"]["Properties"]["Stages"][2]["Actions"]
+    batch, join = made["Pipeline"]["Properties"]["Stages"][2]["Actions"]
+    assert join == {**release, "RunOrder": 2}
+    more = {"BatchEnabled": "true", "BuildspecOverride": batch["Configuration"]["BuildspecOverride"]}
+    assert {**batch, "Namespace": "Release"} == {
+        **release, "Name": "Shards", "Configuration": {**release["Configuration"], **more},
+    }  # fmt: skip
+    assert "Namespace" not in batch
+
+
+def test_who_runs_a_batch() -> None:
+    """A batch's builds, and the first one of its own, are all that may run at once; the pipeline may start a batch."""
+    one, made = resources(), resources(shards=3)
+
+    build = made["BuildProject"]["Properties"]
+    assert build == {
+        **one["BuildProject"]["Properties"],
+        "ConcurrentBuildLimit": 4,
+        "BuildBatchConfig": {
+            "ServiceRole": {"Fn::GetAtt": ["BuildBatchRole", "Arn"]},
+            "Restrictions": {"MaximumBuildsAllowed": 4},
+            "TimeoutInMins": 180,
+        },
+    }
+    assert made["BuildBatchRole"] == BASE["Resources"]["BuildBatchRole"]
+    assert set(statements(made)) - set(statements(one)) == {"RunBatchesOfBuilds"}
+
+
+@pytest.mark.parametrize("shards", range(2, 10))
+def test_each_shard_once(shards: int) -> None:
+    """The batch has each of so many shards once, none waits for another, and CodePipeline takes it as it is."""
+    text = resources(shards=shards)["Pipeline"]["Properties"]["Stages"][2]["Actions"][0]["Configuration"][
+        "BuildspecOverride"
+    ]
+
+    found = batch.parse(text, "it")
+
+    assert [one.variables for one in found.entries] == [
+        {"LOCKSTEP_SHARD": str(Shard(number, shards))} for number in range(1, shards + 1)
+    ]
+    assert {(one.buildspec, one.after) for one in found.entries} == {("buildspecs/shard.yml", ())}
+    assert not found.fast_fail
+    assert len(text) <= 1000
+
+
+def test_the_stack_of_a_pipeline_on_several_machines() -> None:
+    """How many machines make a release is what the settings say."""
+    found = step(SETTINGS.replace("[tooling]", f"{CODECOMMIT}shards = 3\n[tooling]")).pipeline
+
+    assert found is not None
+    assert found.shards == 3
 
 
 def test_the_stack_of_a_pipeline_from_codecommit() -> None:

@@ -50,6 +50,21 @@ def test_branches_of_a_protected_environment() -> None:
     assert complaint(text) == said("12 pipeline.branches", "branches go to test, which is protected")
 
 
+def test_several_machines() -> None:
+    """A pipeline may have its releases made by up to nine machines; without a word of it there is one."""
+    found = [settings.parse(toml(top=f"{CODECOMMIT}{line}\n"), FILE).pipeline for line in ("", "shards = 9")]
+
+    assert [one.shards for one in found if one] == [1, 9]
+
+
+@pytest.mark.parametrize("value", ["0", "10", "-1", "1.5", "true", '"2"', "[2]"])
+def test_how_many_machines_are_no_number(value: str) -> None:
+    """How many machines there are is a whole number from 1 to 9."""
+    told = complaint(toml(top=f"{CODECOMMIT}shards = {value}\n"))
+
+    assert told == said("8 pipeline.shards", "it is not a whole number from 1 to 9, without quotes")
+
+
 def test_settings_need_no_pipeline() -> None:
     """A project can do without a pipeline, and then no environment waits for an approval."""
     found = settings.parse(toml(), FILE)

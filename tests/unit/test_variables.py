@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from lockstep.errors import ConfigError
@@ -29,6 +31,13 @@ def test_what_codebuild_says_of_itself() -> None:
         "CODEBUILD_SRC_DIR": "/src",
         "CODEBUILD_START_TIME": "1767225600000",
     }
+
+
+def test_a_build_of_a_batch() -> None:
+    """A build of a batch is told its identifier there too."""
+    found = variables.of(replace(JOB, batch="shard1"), some_names())
+
+    assert found == {**variables.of(JOB, some_names()), "CODEBUILD_BATCH_BUILD_IDENTIFIER": "shard1"}
 
 
 def test_given_variables() -> None:
