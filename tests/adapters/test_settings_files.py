@@ -160,7 +160,7 @@ def test_the_sandbox_that_we_ship() -> None:
             source=settings.Source.CODECONNECTIONS,
             repository="here/lockstep",
             branch="main",
-            connection=f"arn:aws:codeconnections:eu-west-1:{TOOLING}:connection/00000000-0000-0000-0000-000000000000",
+            connection="arn:aws:codeconnections:eu-west-1:111111111111:connection/00000000-0000-0000-0000-000000000000",
             branches=("feature/**",),
         ),
     )
