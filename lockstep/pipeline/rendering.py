@@ -25,6 +25,7 @@ _VARIABLES = {"LOCKSTEP_RELEASE": _RELEASE, "LOCKSTEP_EXECUTION": _EXECUTION}
 _STEPS = ("Deploy", "Smoke", "Integration")
 _PLAN_PROJECT = "PlanProject"
 _SHARD = "buildspecs/shard.yml"
+_UPDATE = "UpdatePipeline"
 # The statement of the pipeline's role that batches need.
 _RUN_BATCHES = "RunBatchesOfBuilds"
 _CODEBUILD = {"Category": "Build", "Owner": "AWS", "Provider": "CodeBuild", "Version": "1"}
@@ -80,10 +81,8 @@ def render(template: Template, pipeline: Pipeline) -> Template:
         released["Triggers"] = [_trigger(push, {"Includes": [_BRANCH]})]
         if push.branches:
             resources["BranchesPipeline"] = _branches_pipeline(resources["Pipeline"], push, pipeline.environments[0])
-    if pipeline.updates:
-        # CloudFormation starts the pipeline anew where it changes it: CodePipeline ends what runs then.
-        released["RestartExecutionOnUpdate"] = True
-        released["Stages"].insert(1, _update())
+    if not pipeline.updates:
+        _leave_updates_out(rendered)
     if pipeline.notify:
         resources["Topic"]["Properties"]["Subscription"] = [
             {"Protocol": "email", "Endpoint": mail} for mail in pipeline.notify
@@ -142,16 +141,19 @@ def _trigger(push: Push, branches: dict[str, list[Any]]) -> dict[str, Any]:
     return {"ProviderType": "CodeStarSourceConnection", "GitConfiguration": git}
 
 
-def _update() -> dict[str, Any]:
-    """Return the stage in which the pipeline becomes what the source says, before anything else."""
-    action = {
-        "Name": "Update",
-        "ActionTypeId": _CODEBUILD,
-        "Configuration": {"ProjectName": {"Ref": "UpdateProject"}},
-        "InputArtifacts": [{"Name": "Source"}],
-        "RunOrder": 1,
-    }
-    return {"Name": "UpdatePipeline", "Actions": [action]}
+def _leave_updates_out(template: Template) -> None:
+    """Take away whatever lets the pipeline change itself."""
+    for name in ("UpdateRole", "UpdateLog", "UpdateProject"):
+        del template["Resources"][name]
+    # What is updated has to keep its roles, so nobody else asks for them.
+    del template["Parameters"]["JobRoles"]
+    _of_no_updates(template["Resources"]["Pipeline"]["Properties"])
+
+
+def _of_no_updates(pipeline: dict[str, Any]) -> None:
+    """Have a pipeline begin with its source and go on with what verifies that."""
+    del pipeline["RestartExecutionOnUpdate"]
+    pipeline["Stages"] = [stage for stage in pipeline["Stages"] if stage["Name"] != _UPDATE]
 
 
 def _branches_pipeline(model: dict[str, Any], push: Push, environment: Environment) -> dict[str, Any]:
@@ -160,6 +162,7 @@ def _branches_pipeline(model: dict[str, Any], push: Push, environment: Environme
     Each branch gets stacks of its own there, which `invoke destroy --branch` takes away.
     """
     made = copy.deepcopy(model)
+    _of_no_updates(made["Properties"])
     variables = {**_VARIABLES, "LOCKSTEP_BRANCH": "#{SourceVariables.BranchName}"}
     deploy = _action(environment, "Deploy", 1, "branch", variables)
     made["Properties"] |= {

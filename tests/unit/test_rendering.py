@@ -236,7 +236,8 @@ def test_any_environments(names: list[str], wishes: list[tuple[bool, OnFailure]]
     assert [name for name in made if name.startswith("Deploy-")] == [f"Deploy-{one.name}" for one in chosen]
     assert [name for name in made if name.startswith("Approve-")] == [f"Approve-{o.name}" for o in chosen if o.approval]
     planned = any(one.approval for one in chosen)
-    assert len(found) == len(BASE["Resources"]) + len(chosen) + planned - len(["BuildBatchRole"])
+    left_out = ("BuildBatchRole", "UpdateRole", "UpdateLog", "UpdateProject")
+    assert len(found) == len(BASE["Resources"]) + len(chosen) + planned - len(left_out)
     assert before == BASE
 
 
@@ -312,7 +313,7 @@ def test_the_stack_of_a_pipeline_from_codecommit() -> None:
     """From CodeCommit there is no connection and no filter; each project may be started by its exact ARN."""
     found = step(SETTINGS.replace("[tooling]", f"{CODECOMMIT}\n[tooling]") + STAGING)
 
-    job, role = "arn:aws:codebuild:eu-west-1:111111111111:project/shop-", "arn:aws:iam::111111111111:role/shop-"
+    job = "arn:aws:codebuild:eu-west-1:111111111111:project/shop-"
     assert (found.stack, found.template, found.where, found.needs_key) == (
         "shop-pipeline", "pipeline.yaml", "tooling", True,
     )  # fmt: skip
@@ -324,10 +325,6 @@ def test_the_stack_of_a_pipeline_from_codecommit() -> None:
         "Projects": ",".join(
             f"{job}{name}" for name in ("verify", "build", "deploy-test", "deploy-prod", "deploy-staging")
         ),
-        "JobRoles": ",".join(
-            f"{role}{name}" for name in ("build", "deployer-test", "deployer-prod", "deployer-staging")
-        ),
-        "UpdatesItself": "false",
         "Repository": "shop",
         "Branch": "main",
         "ConnectionArn": "",
@@ -386,6 +383,17 @@ def test_it_updates_itself() -> None:
         {"ProjectName": {"Ref": "UpdateProject"}}, [{"Name": "Source"}],
     )  # fmt: skip
     assert found["RestartExecutionOnUpdate"] is True
+
+
+def test_what_an_update_keeps() -> None:
+    """The projects that the pipeline may update keep the roles that they and their batches have."""
+    found = step(f"{SETTINGS}approval = true\n{CODECOMMIT}update = true\nshards = 2\n").parameters
+
+    role = "arn:aws:iam::111111111111:role/shop-"
+    kept = ("build", "build-batch", "planner", "deployer-test", "deployer-prod")
+    assert found["JobRoles"].split(",") == [f"{role}{name}" for name in kept]
+    assert found["Projects"].split(",")[-1].endswith(":project/shop-deploy-prod")
+    assert "arn:aws:codebuild:eu-west-1:111111111111:project/shop-pipeline-update" in found["Projects"].split(",")
 
 
 def test_it_does_not_update_itself() -> None:
