@@ -93,7 +93,6 @@ def pipeline(settings: Settings) -> AccountStack:
             "ArtifactBucket": names.bucket,
             "SourceFiles": _list(_sources(settings)),
             "Projects": _list(names.job(job) for job in jobs),
-            **({"JobRoles": _list(_job_roles(settings))} if wanted.update else {}),
             "Repository": wanted.repository,
             "Branch": wanted.branch,
             "ConnectionArn": wanted.connection or "",
@@ -187,14 +186,6 @@ def _sources(settings: Settings, environment: Environment | None = None) -> tupl
 def _list(items: Iterable[str]) -> str:
     """Return a CommaDelimitedList parameter's value."""
     return ",".join(items)
-
-
-def _job_roles(settings: Settings) -> tuple[str, ...]:
-    """Return what the jobs of the pipeline, and their batches, run as; who verifies and updates is not among them."""
-    names = settings.names
-    planning = [names.planner_role] if settings.approved else []
-    batching = [names.batch_role] if settings.pipeline and settings.pipeline.shards > 1 else []
-    return (names.build_role, *batching, *planning, *(names.deployer_role(one.name) for one in settings.environments))
 
 
 def _planning(settings: Settings) -> tuple[str, ...]:

@@ -135,11 +135,6 @@ class Names:
         return self._role_arn(self.tooling, f"{self.project}-build")
 
     @property
-    def batch_role(self) -> str:
-        """ARN of what a batch of builds is run as. It starts builds, which run as the build role."""
-        return self._role_arn(self.tooling, f"{self.project}-build-batch")
-
-    @property
     def updater_role(self) -> str:
         """ARN of what the pipeline updates itself as."""
         return self._role_arn(self.tooling, f"{self.project}-pipeline-update")

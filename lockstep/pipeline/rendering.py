@@ -25,7 +25,8 @@ _VARIABLES = {"LOCKSTEP_RELEASE": _RELEASE, "LOCKSTEP_EXECUTION": _EXECUTION}
 _STEPS = ("Deploy", "Smoke", "Integration")
 _PLAN_PROJECT = "PlanProject"
 _SHARD = "buildspecs/shard.yml"
-_UPDATE = "UpdatePipeline"
+# The stage in which the pipeline updates itself, and the statement that lets it leave projects their roles.
+_UPDATE, _KEEP_ROLES = "UpdatePipeline", "TheProjectsKeepTheirRoles"
 # The statement of the pipeline's role that batches need.
 _RUN_BATCHES = "RunBatchesOfBuilds"
 _CODEBUILD = {"Category": "Build", "Owner": "AWS", "Provider": "CodeBuild", "Version": "1"}
@@ -82,7 +83,7 @@ def render(template: Template, pipeline: Pipeline) -> Template:
         if push.branches:
             resources["BranchesPipeline"] = _branches_pipeline(resources["Pipeline"], push, pipeline.environments[0])
     if not pipeline.updates:
-        _leave_updates_out(rendered)
+        _leave_updates_out(resources)
     if pipeline.notify:
         resources["Topic"]["Properties"]["Subscription"] = [
             {"Protocol": "email", "Endpoint": mail} for mail in pipeline.notify
@@ -92,6 +93,8 @@ def render(template: Template, pipeline: Pipeline) -> Template:
         released["Stages"] += _stages(environment, pipeline.partition)
     if any(environment.approval for environment in pipeline.environments):
         resources[_PLAN_PROJECT] = _plan_project(resources["VerifyProject"])
+    if pipeline.updates:
+        _let_updates_keep_roles(resources)
     return rendered
 
 
@@ -141,13 +144,22 @@ def _trigger(push: Push, branches: dict[str, list[Any]]) -> dict[str, Any]:
     return {"ProviderType": "CodeStarSourceConnection", "GitConfiguration": git}
 
 
-def _leave_updates_out(template: Template) -> None:
+def _leave_updates_out(resources: dict[str, Any]) -> None:
     """Take away whatever lets the pipeline change itself."""
     for name in ("UpdateRole", "UpdateLog", "UpdateProject"):
-        del template["Resources"][name]
-    # What is updated has to keep its roles, so nobody else asks for them.
-    del template["Parameters"]["JobRoles"]
-    _of_no_updates(template["Resources"]["Pipeline"]["Properties"])
+        del resources[name]
+    _of_no_updates(resources["Pipeline"]["Properties"])
+
+
+def _let_updates_keep_roles(resources: dict[str, Any]) -> None:
+    """Let the pipeline leave each project, and its batches, the role that it has: an update names that again."""
+    projects = [one["Properties"] for one in resources.values() if one["Type"] == "AWS::CodeBuild::Project"]
+    roles = [one["ServiceRole"] for project in projects for one in (project, project.get("BuildBatchConfig")) if one]
+    (policy,) = resources["UpdateRole"]["Properties"]["Policies"]
+    kept = next(one for one in policy["PolicyDocument"]["Statement"] if one.get("Sid") == _KEEP_ROLES)
+    # Its own role is there by its name: a policy cannot ask for the role that it is of.
+    own = resources["UpdateProject"]["Properties"]["ServiceRole"]
+    kept["Resource"] += [role for role in roles if role not in (*kept["Resource"], own)]
 
 
 def _of_no_updates(pipeline: dict[str, Any]) -> None:

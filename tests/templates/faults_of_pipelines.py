@@ -330,7 +330,7 @@ def _of_the_update(project: Project) -> dict[tuple[str, str], dict[str, str]]:
     own = judge.stack(names.pipeline_stack, names.tooling)
     arn = f"arn:{names.partition}:codepipeline:{project.settings.region}:{names.tooling}:"
     role, roles = names.updater_role.removesuffix("-update"), set(_jobs(project).values())
-    roles |= {names.batch_role} if wanted.shards > 1 else set()
+    roles |= {f"{names.build_role}-batch"} if wanted.shards > 1 else set()
     connection = {wanted.connection} if wanted.connection else set()
     rows: tuple[tuple[tuple[str, ...], Collection[str], dict[str, str]], ...] = (
         (("s3:GetObject", "s3:GetObjectVersion"), {f"{judge.bucket}/{names.pipeline_stack}/Source/a"}, {}),

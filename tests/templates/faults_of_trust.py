@@ -42,7 +42,7 @@ def services_are_trusted_for_one_source(project: Project) -> Iterator[str]:
     job = f"arn:{names.partition}:codebuild:{region}:{names.tooling}:project/{names.project}"
     role = names.build_role.removesuffix("build")
     wanted = {names.build_role: f"{job}-build", f"{role}verify": f"{job}-verify", names.planner_role: f"{job}-plan"}
-    wanted |= {names.updater_role: f"{job}-pipeline-update", names.batch_role: f"{job}-build"}
+    wanted |= {names.updater_role: f"{job}-pipeline-update", f"{role}build-batch": f"{job}-build"}
     rule = f"arn:{names.partition}:events:{region}:{names.tooling}:rule/{names.pipeline_stack}-start"
     starts = {f"{role}pipeline-start": rule}
     for environment in project.settings.environments:

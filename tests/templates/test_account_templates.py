@@ -89,6 +89,7 @@ def test_names_are_derived_alike() -> None:
         names.build_role,
         names.developer_role,
         names.planner_role,
+        names.updater_role,
         names.deployer_role("test"),
         names.deploy_role("test", TEST),
         names.execution_role("test", TEST),

@@ -386,14 +386,18 @@ def test_it_updates_itself() -> None:
 
 
 def test_what_an_update_keeps() -> None:
-    """The projects that the pipeline may update keep the roles that they and their batches have."""
-    found = step(f"{SETTINGS}approval = true\n{CODECOMMIT}update = true\nshards = 2\n").parameters
+    """The projects that the pipeline may update keep the roles that they and their batches have, and no other."""
+    environments = (an_environment(name="test"), an_environment(name="prod", approval=True))
 
-    role = "arn:aws:iam::111111111111:role/shop-"
-    kept = ("build", "build-batch", "planner", "deployer-test", "deployer-prod")
-    assert found["JobRoles"].split(",") == [f"{role}{name}" for name in kept]
-    assert found["Projects"].split(",")[-1].endswith(":project/shop-deploy-prod")
-    assert "arn:aws:codebuild:eu-west-1:111111111111:project/shop-pipeline-update" in found["Projects"].split(",")
+    (policy,) = resources(*environments, updates=True, shards=2)["UpdateRole"]["Properties"]["Policies"]
+
+    (kept,) = (one for one in policy["PolicyDocument"]["Statement"] if one.get("Sid") == "TheProjectsKeepTheirRoles")
+    role = "arn:${AWS::Partition}:iam::${AWS::AccountId}:role/${Project}-"
+    named = [
+        {"Fn::Sub": role + name} for name in ("build", "pipeline-update", "deployer-test", "deployer-prod", "planner")
+    ]
+    made = [{"Fn::GetAtt": [name, "Arn"]} for name in ("VerifyRole", "BuildBatchRole")]
+    assert sorted(map(json.dumps, kept["Resource"])) == sorted(map(json.dumps, [*named, *made]))
 
 
 def test_it_does_not_update_itself() -> None:
