@@ -51,11 +51,15 @@ class PhaseOutcome:
 
 @dataclass(frozen=True)
 class BuildOutcome:
-    """How a build ended: the phases that ran, variables for later actions, and the zip of each artifact by its name."""
+    """How a build ended: the phases that ran, variables for later actions, and the zip of each artifact by its name.
+
+    `unset` has of each variable that it should have exported, and that nothing set, where the buildspec says so.
+    """
 
     phases: tuple[PhaseOutcome, ...]
     exported: Mapping[str, str]
     artifacts: Mapping[str, Path]
+    unset: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def failed(self) -> PhaseOutcome | None:
@@ -92,10 +96,11 @@ class Build:
             uploaded, artifacts = self._upload()
             done.append(uploaded)
         exported = self._shell.values(self.spec.exported)
-        for name in self.spec.exported:
-            if name not in exported:
-                self._log(f"{self.spec.file}:{self.spec.exported_line}: the exported variable {name} is not set")
-        return BuildOutcome(tuple(done), exported, artifacts)
+        place = f"{self.spec.file}:{self.spec.exported_line}"
+        unset = {name: place for name in self.spec.exported if name not in exported}
+        for name in unset:
+            self._log(f"{place}: the exported variable {name} is not set")
+        return BuildOutcome(tuple(done), exported, artifacts, unset)
 
     @cached_property
     def _shell(self) -> Shell:

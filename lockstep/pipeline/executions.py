@@ -56,7 +56,10 @@ class StageRun:
 
 @dataclass
 class Execution:
-    """A run of the pipeline. `variables` are by namespace; `artifacts` are the keys of the bucket, by their names."""
+    """A run of the pipeline. `variables` are by namespace; `artifacts` are the keys of the bucket, by their names.
+
+    `unset` has, by `namespace.NAME`, where a buildspec exports a variable that nothing set.
+    """
 
     id: str
     pipeline: str
@@ -65,6 +68,7 @@ class Execution:
     status: str = IN_PROGRESS
     variables: dict[str, dict[str, str]] = field(default_factory=dict)
     artifacts: dict[str, str] = field(default_factory=dict)
+    unset: dict[str, str] = field(default_factory=dict)
     stages: list[StageRun] = field(default_factory=list)
 
     def stage(self, name: str) -> StageRun:
@@ -97,7 +101,7 @@ def of_document(document: Mapping[str, Any]) -> Execution:
         StageRun(one["name"], one["status"], one["seconds"], [ActionRun(**each) for each in one["actions"]])
         for one in document["stages"]
     ]
-    rest = {name: document[name] for name in ("pipeline", "started", "status", "variables", "artifacts")}
+    rest = {name: document[name] for name in ("pipeline", "started", "status", "variables", "artifacts", "unset")}
     return Execution(id=document["execution"], revision=Revision(**document["revision"]), stages=stages, **rest)
 
 

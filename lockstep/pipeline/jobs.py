@@ -9,7 +9,7 @@ from __future__ import annotations
 import secrets
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -51,10 +51,14 @@ class Around:
 
 @dataclass(frozen=True)
 class Done:
-    """What an action gave on: variables of its namespace, and the key of each artifact."""
+    """What an action gave on: variables of its namespace, and the key of each artifact.
+
+    `unset` has of each variable that it should have given where a buildspec says so.
+    """
 
     variables: Mapping[str, str]
     artifacts: Mapping[str, str]
+    unset: Mapping[str, str] = field(default_factory=dict)
 
 
 def artifact_key(pipeline: str, artifact: str) -> str:
@@ -119,7 +123,7 @@ class Job:
                 clock, vault, machine = self.around.clock, self._agent.vault(), self._machine(folder)
                 outcome = Build(spec, source, scratch, environment, self.say, clock, vault, machine).run()
             self._see_success(outcome)
-            return Done(outcome.exported, self._upload(outcome))
+            return Done(outcome.exported, self._upload(outcome), outcome.unset)
 
     def fetch(self, name: str) -> bytes:
         """Return an input as CodeBuild fetches it: as the project's role."""

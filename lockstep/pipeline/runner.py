@@ -121,7 +121,7 @@ class Runner:
             try:
                 done = self._do(stage, action, run)
             except LockstepError as error:
-                run.status, run.summary = FAILED, "; ".join(str(error).splitlines())
+                run.status, run.summary = FAILED, "; ".join((*str(error).splitlines(), *self._unset(error)))
                 self.say(f"Action {stage.name}.{action.name} failed: {run.summary}")
                 return run.status
             if done is None:
@@ -131,7 +131,14 @@ class Runner:
             self.execution.artifacts |= done.artifacts
             if action.namespace:
                 self.execution.variables[action.namespace] = dict(done.variables)
+                self.execution.unset |= {f"{action.namespace}.{name}": place for name, place in done.unset.items()}
         return run.status
+
+    def _unset(self, error: LockstepError) -> Iterator[str]:
+        """Say where the variables that an action failed for are exported, though nothing had set them."""
+        for name, place in self.execution.unset.items():
+            if f"#{{{name}}}" in error.tried:
+                yield f"{place} exports it, and no command set it"
 
     @contextmanager
     def _timed(self, run: StageRun | ActionRun) -> Iterator[None]:

@@ -201,6 +201,19 @@ def test_a_variable_that_nothing_gives(deployed: Terminal) -> None:
     assert stages(record(deployed))["Approve-prod"] == "Failed"
 
 
+def test_an_exported_variable_that_nothing_sets(deployed: Terminal) -> None:
+    """An action that takes a variable which a buildspec exports and never sets fails, with file and line of that."""
+    spec = "version: 0.2\nenv:\n  exported-variables:\n    - LOCKSTEP_RELEASE\nphases:\n  build:\n    commands: [':']\n"
+    deployed.workshop.source["buildspecs/release.yml"] = spec
+
+    seen = deployed.invoke("pipeline.run", "--approve", "Approve-prod")
+
+    assert seen.code == 6
+    summary = record(deployed)["stages"][2]["actions"][0]["summary"]
+    assert "resolving #{Release.LOCKSTEP_RELEASE}" in summary
+    assert "buildspecs/release.yml:4 exports it, and no command set it" in summary
+
+
 def test_a_role_that_does_not_trust(deployed: Terminal) -> None:
     """A project whose role does not trust CodeBuild for it fails before its first command."""
     deployed.workshop.distrusts = {"shop-release"}
