@@ -154,12 +154,14 @@ def _leave_updates_out(resources: dict[str, Any]) -> None:
 def _let_updates_keep_roles(resources: dict[str, Any]) -> None:
     """Let the pipeline leave each project, and its batches, the role that it has: an update names that again."""
     projects = [one["Properties"] for one in resources.values() if one["Type"] == "AWS::CodeBuild::Project"]
-    roles = [one["ServiceRole"] for project in projects for one in (project, project.get("BuildBatchConfig")) if one]
+    named = [*projects, *(project.get("BuildBatchConfig", {}) for project in projects)]
     (policy,) = resources["UpdateRole"]["Properties"]["Policies"]
     kept = next(one for one in policy["PolicyDocument"]["Statement"] if one.get("Sid") == _KEEP_ROLES)
+    there = kept["Resource"] if isinstance(kept["Resource"], list) else [kept["Resource"]]
     # Its own role is there by its name: a policy cannot ask for the role that it is of.
     own = resources["UpdateProject"]["Properties"]["ServiceRole"]
-    kept["Resource"] += [role for role in roles if role not in (*kept["Resource"], own)]
+    roles = [one["ServiceRole"] for one in named if "ServiceRole" in one]
+    kept["Resource"] = [*there, *(role for role in roles if role not in (*there, own))]
 
 
 def _of_no_updates(pipeline: dict[str, Any]) -> None:

@@ -91,13 +91,21 @@ def each_job_has_its_own_role(project: Project) -> Iterator[str]:
 
 
 def pipelines_are_encrypted_and_in_order(project: Project) -> Iterator[str]:
-    """The pipeline keeps its files in the artifact bucket under the customer key; no execution overtakes another."""
+    """The pipeline keeps its files in the artifact bucket under the customer key; no execution overtakes another.
+
+    Where it updates itself, what made the update goes through it as it is then.
+    """
+    wanted, names = project.settings.pipeline, project.names
+    assert wanted is not None
     for one in project.of("AWS::CodePipeline::Pipeline"):
         store = {"Type": "S3", "Location": project.names.bucket, "EncryptionKey": {"Id": KEY, "Type": "KMS"}}
         if one.properties.get("ArtifactStore") != store:
             yield f"{one.place}: keeps its files in {one.properties.get('ArtifactStore')}"
         if (one.properties.get("PipelineType"), one.properties.get("ExecutionMode")) != ("V2", "QUEUED"):
             yield f"{one.place}: executions overtake each other"
+        updates = one.properties.get("Name") == names.pipeline_stack and wanted.update
+        if one.properties.get("RestartExecutionOnUpdate", False) is not updates:
+            yield f"{one.place}: after an update the commit that made it is {'not ' * updates}run anew"
 
 
 def sources_are_what_the_settings_say(project: Project) -> Iterator[str]:
