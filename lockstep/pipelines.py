@@ -15,7 +15,7 @@ from lockstep.account_stacks import KEY_ARN, AccountStack
 from lockstep.agreeing import Job
 from lockstep.errors import BusyError, ConfigError, DeployError, did_you_mean
 from lockstep.names import Names
-from lockstep.pipeline import definition, executions, projects
+from lockstep.pipeline import definition, executions
 from lockstep.pipeline.definition import Pipeline
 from lockstep.pipeline.executions import Execution, Executions
 from lockstep.pipeline.jobs import Around
@@ -112,7 +112,7 @@ def _run(wiring: Wiring, asked: Asked, kept: Executions) -> Execution:
     names, machinery = wiring.settings().names, wiring.machinery()
     document = _document(machinery, names, asked.branch)
     pipeline = definition.read(document)
-    around = Around(machinery, wiring.clock, pipeline, _projects(machinery, pipeline), names)
+    around = Around(machinery, wiring.clock, pipeline, names)
     _check(asked, pipeline)
     execution = kept.waiting(pipeline.name)
     if execution is None:
@@ -147,11 +147,6 @@ def _document(machinery: Machinery, names: Names, branch: str | None) -> Any:  #
         known = ", ".join((released, *(pattern for one in triggers for pattern in one.includes)))
         raise ConfigError(tried, f"pipelines are deployed for {known}", cure)
     return document
-
-
-def _projects(machinery: Machinery, pipeline: Pipeline) -> dict[str, projects.Project]:
-    found = [projects.read(one) for one in machinery.projects(pipeline.projects)]
-    return {one.name: one for one in found}
 
 
 def _as_json(document: Mapping[str, Any]) -> Any:  # noqa: ANN401 - any JSON

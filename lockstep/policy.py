@@ -275,6 +275,8 @@ _LIKE: dict[str, Callable[[str, str], bool]] = {
     "Bool": _same_bool,
 }
 _UNLIKE = {operator.replace("Equals", "NotEquals").replace("Like", "NotLike"): like for operator, like in _LIKE.items()}
+# Of a key with many values one has to be right; a request here has one.
+_LIKE["ForAnyValue:StringEquals"] = _equal
 OPERATORS = frozenset({*_LIKE, *_UNLIKE, "Null"})
 # Those that hold only where the request has the key, and has one of the values.
 NARROWING = frozenset(_LIKE)

@@ -79,8 +79,8 @@ _Branch = Annotated[str, _form(r"[\w./-]{1,255}", "one branch: letters, digits, 
 _Connection = Annotated[
     str,
     _form(
-        r"arn:aws(-cn|-us-gov)?:(codeconnections|codestar-connections):[a-z0-9-]+:[0-9]{12}:connection/[0-9a-f-]{36}",
-        "the ARN of one connection",
+        r"arn:aws(-cn|-us-gov)?:codeconnections:[a-z0-9-]+:[0-9]{12}:connection/[0-9a-f-]{36}",
+        "the ARN of one connection of codeconnections, as AWS makes them since 2024",
     ),
 ]
 _Pattern = Annotated[str, _form(r"[\w./*-]{1,255}", "a pattern of branches: letters, digits, _ . / - and *")]
@@ -393,9 +393,10 @@ def _rules(file: _File) -> Iterator[_Problem]:
         yield _Problem(("tooling", "signing_key"), answer)
     if file.pipeline is not None:
         yield from _pipeline_rules(file.pipeline, here)
-        if file.pipeline.branches and any(one.protect for one in file.environments[:1]):
-            answer = f"branches go to {file.environments[0].name}, which is protected"
-            yield _Problem(("pipeline", "branches"), answer)
+        for first in file.environments[:1] if file.pipeline.branches else ():
+            if first.protect or first.approval:
+                guarded = "is protected" if first.protect else "asks for approval"
+                yield _Problem(("pipeline", "branches"), f"branches go to {first.name}, which {guarded}")
     if not file.environments:
         yield _Problem(("environments",), "it is empty: there has to be one environment at least")
     for number, one in enumerate(file.environments):

@@ -131,12 +131,6 @@ class Pipeline:
             stage.name for stage in self.stages if any(isinstance(action.work, Approval) for action in stage.actions)
         )
 
-    @property
-    def projects(self) -> tuple[str, ...]:
-        """The CodeBuild projects that it uses."""
-        works = (action.work for stage in self.stages for action in stage.actions)
-        return tuple(dict.fromkeys(work.project for work in works if isinstance(work, Build)))
-
 
 def read(document: Mapping[str, Any]) -> Pipeline:
     """Return the pipeline in GetPipeline's answer; raises ConfigError for whatever the runner cannot execute."""

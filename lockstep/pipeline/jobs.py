@@ -16,7 +16,7 @@ from pathlib import Path
 
 from lockstep.errors import DeployError
 from lockstep.names import Names
-from lockstep.pipeline import action_variables, archives, buildspec, credentials, own_python, variables
+from lockstep.pipeline import action_variables, archives, buildspec, credentials, own_python, projects, variables
 from lockstep.pipeline.batch import Entry
 from lockstep.pipeline.build import Build, BuildOutcome
 from lockstep.pipeline.buildspec import PRIMARY, Buildspec
@@ -39,8 +39,12 @@ class Around:
     machinery: Machinery
     clock: Clock
     pipeline: Pipeline
-    projects: Mapping[str, Project]
     names: Names
+
+    def project(self, name: str) -> Project:
+        """Return a project as it is deployed now: an earlier stage may have changed it."""
+        (found,) = self.machinery.projects([name])
+        return projects.read(found)
 
     @property
     def pipeline_arn(self) -> str:
@@ -137,7 +141,7 @@ class Job:
     @cached_property
     def project(self) -> Project:
         """The project that it is a build of."""
-        return self.around.projects[self._work.project]
+        return self.around.project(self._work.project)
 
     @property
     def _bucket(self) -> str:

@@ -27,6 +27,7 @@ _PLAN_PROJECT = "PlanProject"
 _SHARD = "buildspecs/shard.yml"
 # The stage in which the pipeline updates itself, and the statement that lets it leave projects their roles.
 _UPDATE, _KEEP_ROLES = "UpdatePipeline", "TheProjectsKeepTheirRoles"
+_UPDATE_PROJECT = "UpdateProject"
 # The statement of the pipeline's role that batches need.
 _RUN_BATCHES = "RunBatchesOfBuilds"
 _CODEBUILD = {"Category": "Build", "Owner": "AWS", "Provider": "CodeBuild", "Version": "1"}
@@ -82,6 +83,7 @@ def render(template: Template, pipeline: Pipeline) -> Template:
         released["Triggers"] = [_trigger(push, {"Includes": [_BRANCH]})]
         if push.branches:
             resources["BranchesPipeline"] = _branches_pipeline(resources["Pipeline"], push, pipeline.environments[0])
+            resources["BranchesNotifications"] = _branches_notifications(resources["Notifications"])
     if not pipeline.updates:
         _leave_updates_out(resources)
     if pipeline.notify:
@@ -95,6 +97,7 @@ def render(template: Template, pipeline: Pipeline) -> Template:
         resources[_PLAN_PROJECT] = _plan_project(resources["VerifyProject"])
     if pipeline.updates:
         _let_updates_keep_roles(resources)
+    _limit_builds(resources)
     return rendered
 
 
@@ -111,7 +114,6 @@ def _fan_out(resources: dict[str, Any], shards: int) -> None:
     build = resources["BuildProject"]["Properties"]
     # The batch has a first build of its own, that reads its graph. AWS does not document whether it is counted.
     # https://docs.aws.amazon.com/cli/latest/reference/codebuild/start-build-batch.html
-    build["ConcurrentBuildLimit"] = shards + 1
     build["BuildBatchConfig"]["Restrictions"]["MaximumBuildsAllowed"] = shards + 1
     stages = resources["Pipeline"]["Properties"]["Stages"]
     actions = next(stage["Actions"] for stage in stages if stage["Name"] == "Release")
@@ -142,6 +144,26 @@ def _trigger(push: Push, branches: dict[str, list[Any]]) -> dict[str, Any]:
     event = {"Branches": branches, **({"FilePaths": chosen} if chosen else {})}
     git = {"SourceActionName": "Source", "Push": [event]}
     return {"ProviderType": "CodeStarSourceConnection", "GitConfiguration": git}
+
+
+def _limit_builds(resources: dict[str, Any]) -> None:
+    """Let each project have as many builds at once as the pipelines can want of it: CodeBuild refuses one more.
+
+    In a stage that is queued is one execution at a time. https://docs.aws.amazon.com/codebuild/latest/userguide/builds-working.html
+    """
+    pipelines = [one["Properties"] for one in resources.values() if one["Type"] == "AWS::CodePipeline::Pipeline"]
+    stages = [stage["Actions"] for pipeline in pipelines for stage in pipeline["Stages"]]
+    for name, project in resources.items():
+        if project["Type"] == "AWS::CodeBuild::Project":
+            batch = project["Properties"].get("BuildBatchConfig", {}).get("Restrictions", {})
+            starting = sum(any(_builds(action, name) for action in actions) for actions in stages)
+            # What updates the pipeline may still be ending where the next execution begins.
+            most = starting * batch.get("MaximumBuildsAllowed", 1) + (name == _UPDATE_PROJECT)
+            project["Properties"]["ConcurrentBuildLimit"] = most
+
+
+def _builds(action: dict[str, Any], project: str) -> bool:
+    return bool(action.get("Configuration", {}).get("ProjectName") == {"Ref": project})
 
 
 def _leave_updates_out(resources: dict[str, Any]) -> None:
@@ -184,6 +206,19 @@ def _branches_pipeline(model: dict[str, Any], push: Push, environment: Environme
         # The branch that is released has a pipeline of its own, also where a pattern fits it.
         "Triggers": [_trigger(push, {"Includes": [*push.branches], "Excludes": [_BRANCH]})],
         "Stages": [*made["Properties"]["Stages"], {"Name": f"Deploy-{environment.name}", "Actions": [deploy]}],
+    }
+    return made
+
+
+def _branches_notifications(model: dict[str, Any]) -> dict[str, Any]:
+    """Return what tells of failures in the pipeline of feature branches; nobody is asked there."""
+    made = copy.deepcopy(model)
+    made["Properties"] |= {
+        "Name": {"Fn::Sub": "${Project}-branches"},
+        "Resource": {
+            "Fn::Sub": "arn:${AWS::Partition}:codepipeline:${AWS::Region}:${AWS::AccountId}:${BranchesPipeline}"
+        },
+        "EventTypeIds": ["codepipeline-pipeline-pipeline-execution-failed"],
     }
     return made
 

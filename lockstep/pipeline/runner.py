@@ -247,6 +247,6 @@ class Runner:
             if isinstance(action.work, Build) and (action.work.primary or action.inputs[0]) in sources:
                 judge = batch_of if action.work.is_batch else buildspec_of
                 try:
-                    judge(action, self.around.projects[action.work.project], self._files)
+                    judge(action, self.around.project(action.work.project), self._files)
                 except DeployError as error:
                     raise ConfigError(error.tried, error.answer, error.cure) from error

@@ -116,8 +116,10 @@ def _check(
         return
     # Whether an image may be pulled is judged where the function is made: its registry has no account in its name.
     found = needs.of_resource(kind, logical_id, _without_image(props), where, knowledge(where.region), "", operations)
+    # What CloudFormation does with its caller's rights, it does on the caller's behalf (condition-keys-calledvia).
+    via = {} if seams.EXECUTION_ROLE.get() else {"aws:CalledVia": [_CLOUDFORMATION]}
     for need in found:
-        context = {key: value for key, value in need.context if value is not None}
+        context = {**via, **{key: value for key, value in need.context if value is not None}}
         is_told = need.certain and not need.guessed
         if is_told and not seams.may(maker, need.action, need.resource, "", where.account, context):
             raise NotAuthorized(_refusal(maker.arn, need))

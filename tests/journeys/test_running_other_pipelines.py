@@ -14,7 +14,7 @@ from tests.journeys.piped import COMMIT
 from tests.journeys.terminal import Outside
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from tests.journeys.terminal import Terminal
 
@@ -96,6 +96,41 @@ def test_it_never_ends(updating: Terminal) -> None:
 
     assert seen.code == 6
     assert "it was changed again by the very commit that changed it before" in seen.err
+
+
+class Reworked(FakeMachinery):
+    """Services in which an update changes what a project of a later stage says, and nothing of the pipeline."""
+
+    def projects(self, names: Sequence[str]) -> Sequence[Mapping[str, Any]]:
+        """The projects as they are by now."""
+        found = copy.deepcopy([*super().projects(names)])
+        if "shop-update for project/shop-update" in self.workshop.calls:
+            for one in found:
+                one["environment"]["environmentVariables"] = [{"name": "V", "value": "new"}]
+        return found
+
+
+@dataclass
+class Reworking(Outside):
+    """An outside in which projects are updated."""
+
+    def machinery(self) -> FakeMachinery:
+        """Open those services."""
+        return Reworked(self.workshop)
+
+
+def test_a_project_that_changed(updating: Terminal) -> None:
+    """Where a stage changed a project of a later one and not the pipeline, that is built as the project is by then."""
+    assert updating.workshop.pipeline is not None
+    updating.workshop.pipeline["pipeline"]["stages"].append(BUILD)
+    updating.workshop.source["buildspecs/build.yml"] = a_buildspec('echo "it is ${V-old}"')
+    updating.outside = Reworking
+
+    seen = updating.invoke("pipeline.run")
+
+    assert seen.code == 0
+    assert "it is new" in seen.out
+    assert [*records(updating)] == ["Succeeded"]
 
 
 def test_nothing_to_update(updating: Terminal) -> None:

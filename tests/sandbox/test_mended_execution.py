@@ -76,6 +76,27 @@ def test_a_caller_without_a_role(mended: Server) -> None:
     assert "assumed-role/own-rights/tester is not authorized to perform: sqs:CreateQueue" in reason
 
 
+def test_a_caller_who_may_by_cloudformation_alone(mended: Server) -> None:
+    """What CloudFormation does for its caller is called via it: who may so, may not by a call of their own."""
+    via = {"ForAnyValue:StringEquals": {"aws:CalledVia": "cloudformation.amazonaws.com"}}
+    caller = deployer(mended, "by-stacks", {**ALL_OF_SQS, "Condition": via})
+
+    made = mended.deploy(caller, "by-stacks", QUEUE)
+
+    assert made == ("CREATE_COMPLETE", "")
+    assert "sqs:CreateQueue" in message(mended.client("sqs", caller).create_queue, QueueName="by-hand")
+
+
+def test_a_role_is_not_called_via_cloudformation(mended: Server) -> None:
+    """A stack's role acts for itself: what it may only for a caller of CloudFormation, it may not."""
+    via = {"ForAnyValue:StringEquals": {"aws:CalledVia": "cloudformation.amazonaws.com"}}
+
+    status, reason = deploy(mended, "not-via", {**ALL_OF_SQS, "Condition": via})
+
+    assert status == "ROLLBACK_COMPLETE"
+    assert "sqs:CreateQueue" in reason
+
+
 def role_in_stack(boundary: str | None) -> dict[str, Any]:
     """Return a role as a stack makes it, with a boundary or without."""
     trust = policy({"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"})

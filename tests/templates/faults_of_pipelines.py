@@ -34,6 +34,8 @@ _PLANS = {
     "kms:Decrypt", "logs:CreateLogStream", "logs:PutLogEvents", "s3:GetObject", "s3:GetObjectVersion", "s3:ListBucket",
     "sts:AssumeRole",
 }  # fmt: skip
+# By CloudFormation alone, so that the pipeline's stack tells of every change.
+_VIA = {"aws:CalledVia": "cloudformation.amazonaws.com"}
 _STRANGER = "999999999999"
 
 
@@ -63,6 +65,17 @@ def _shards(project: Project) -> int:
     return project.settings.pipeline.shards
 
 
+def _most(project: Project, job: str) -> int:
+    """Return how many builds of a job there can be at once: one for each stage that starts it, of each pipeline."""
+    first, shards = project.settings.environments[0], _shards(project)
+    name, pipelines = job.removeprefix(f"{project.names.project}-"), len(_pipelines(project))
+    # A batch has one build more, its own first one.
+    builds = shards + 1 if shards > 1 else 1
+    most = {"verify": pipelines, "build": builds * pipelines, "plan": len(project.settings.approved)}
+    # The one that updates the pipeline may not be done where the next execution begins.
+    return {**most, f"deploy-{first.name}": pipelines, "pipeline-update": 2}.get(name, 1)
+
+
 def builds_alone_are_privileged(project: Project) -> Iterator[str]:
     """A job's container is privileged where images are built, and nowhere else."""
     for one in project.of("AWS::CodeBuild::Project"):
@@ -78,10 +91,8 @@ def each_job_has_its_own_role(project: Project) -> Iterator[str]:
         name, properties = str(one.properties.get("Name")), one.properties
         found[name] = properties.get("ServiceRole")
         ends = (properties.get("TimeoutInMinutes"), properties.get("ConcurrentBuildLimit"))
-        # A batch has one build more, its own first one.
-        at_once = _shards(project) + 1 if name.endswith("-build") and _shards(project) > 1 else 1
         asked = (ends, properties.get("EncryptionKey"), properties["Environment"].get("Image"))
-        if asked != ((60, at_once), KEY, _IMAGE):
+        if asked != ((60, _most(project, name)), KEY, _IMAGE):
             yield f"{one.place}: has no end, no key or another image"
         if properties.get("LogsConfig", {}).get("CloudWatchLogs", {}).get("GroupName") != f"/aws/codebuild/{name}":
             yield f"{one.place}: logs elsewhere"
@@ -319,7 +330,7 @@ def the_update_changes_pipelines_alone(project: Project) -> Iterator[str]:
     strange = {one.replace(names.tooling, _STRANGER) for one in known if names.tooling in one}
     other = {one.replace(f"{names.project}-", f"{names.project}-other-") for one in known}
     contexts = [dict(one) for one in {tuple(context.items()) for context in rows.values()}]
-    contexts += [{key: "other.amazonaws.com"} for context in contexts for key in context]
+    contexts += [{**context, key: "other.amazonaws.com"} for context in contexts for key in context]
     for action in {action for action, _ in rows}:
         for resource in (*known, *(strange | other) - known):
             for context in contexts:
@@ -346,12 +357,13 @@ def _of_the_update(project: Project) -> dict[tuple[str, str], dict[str, str]]:
         (_LOOKS, {own, *(judge.stack(name, names.tooling) for name in made)}, {}),
         (_CHANGES, {own}, {}),
         (("iam:GetRole", "iam:SimulatePrincipalPolicy"), {names.updater_role}, {}),
-        (_UPDATES, {arn + names.pipeline_stack, arn + names.branches_pipeline}, {}),
-        (("codebuild:BatchGetProjects", "codebuild:UpdateProject"), {names.job(job) for job in _jobs(project)}, {}),
-        (("iam:PassRole",), {role}, {"iam:PassedToService": "codepipeline.amazonaws.com"}),
-        (("iam:PassRole",), roles, {"iam:PassedToService": "codebuild.amazonaws.com"}),
+        (("iam:GetRole",), {role}, {}),
+        (_UPDATES, {arn + names.pipeline_stack, arn + names.branches_pipeline}, _VIA),
+        (("codebuild:BatchGetProjects", "codebuild:UpdateProject"), {names.job(job) for job in _jobs(project)}, _VIA),
+        (("iam:PassRole",), {role}, {**_VIA, "iam:PassedToService": "codepipeline.amazonaws.com"}),
+        (("iam:PassRole",), roles, {**_VIA, "iam:PassedToService": "codebuild.amazonaws.com"}),
         (("codeconnections:PassConnection",), connection,
-         {"codeconnections:PassedToService": "codepipeline.amazonaws.com"}),
+         {**_VIA, "codeconnections:PassedToService": "codepipeline.amazonaws.com"}),
     )  # fmt: skip
     return {(action, on): context for actions, resources, context in rows for action in actions for on in resources}
 

@@ -167,7 +167,7 @@ def there_is_what_was_planned(project: Project) -> Iterator[str]:
     wanted = {
         "AWS::CodeBuild::Project": 2 + updates + plans + environments,
         "AWS::CodePipeline::Pipeline": 1 + bool(pipeline.branches),
-        "AWS::CodeStarNotifications::NotificationRule": 1,
+        "AWS::CodeStarNotifications::NotificationRule": 1 + bool(pipeline.branches),
         "AWS::Events::Rule": int(ruled),
         "AWS::SNS::Topic": 1,
         "AWS::SNS::TopicPolicy": 1,

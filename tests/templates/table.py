@@ -53,6 +53,7 @@ _ONLY = {"codecommit": "the repository", "codepipeline": "the pipeline", "kms": 
 _WITH_PARTS = ("", "layer", "log-group", "stack")
 _OURS = {"policy/shop-boundary-test": "boundary-E", "policy/shop-execution-test": "the policy of execution-E"}
 _TERMS = {
+    "aws:CalledVia": "by {}",
     "cloudformation:RoleArn": "with {}",
     "iam:PassedToService": "to {}",
     "iam:PermissionsBoundary": "with {}",

@@ -52,7 +52,6 @@ def test_what_is_read() -> None:
     assert found.source == Source("CodeCommit", "shop", "main")
     assert found.source.name == "shop of CodeCommit"
     assert found.variables == {"mood": "good"}
-    assert found.projects == ("shop-release", "shop-deploy")
     assert found.approvals() == ("Approve",)
     assert [stage.name for stage in found.stages] == ["Source", "Release", "Approve", "Deploy"]
     assert found.stages[2].actions[0].work == Approval("Deploy?", "https://x", "arn")

@@ -266,6 +266,27 @@ def test_several_machines() -> None:
     assert "Namespace" not in batch
 
 
+def test_how_many_builds_at_once() -> None:
+    """A project may have a build for each stage of both pipelines that starts it: CodeBuild refuses one more."""
+    environments = (
+        an_environment(name="test"),
+        *(an_environment(name=name, approval=True) for name in ("staging", "prod")),
+    )
+
+    made = resources(*environments, push=Push(branches=("feature/**",)), updates=True, shards=3)
+
+    limits = {name: one["Properties"].get("ConcurrentBuildLimit") for name, one in made.items()}
+    assert {name: most for name, most in limits.items() if most} == {
+        "VerifyProject": 2,
+        "UpdateProject": 2,
+        "BuildProject": 8,
+        "PlanProject": 2,
+        "DeployTestProject": 2,
+        "DeployStagingProject": 1,
+        "DeployProdProject": 1,
+    }
+
+
 def test_who_runs_a_batch() -> None:
     """A batch's builds, and the first one of its own, are all that may run at once; the pipeline may start a batch."""
     one, made = resources(), resources(shards=3)
@@ -430,6 +451,16 @@ def test_feature_branches() -> None:
         "LOCKSTEP_EXECUTION": "#{codepipeline.PipelineExecutionId}",
         "LOCKSTEP_BRANCH": "#{SourceVariables.BranchName}",
     }
+
+
+def test_who_is_told_of_feature_branches() -> None:
+    """A failure in the pipeline of feature branches is told as one in the other is; nobody is asked there."""
+    made = resources(an_environment(name="test"), push=Push(branches=("feature/**",)))
+
+    told, branches = (made[name]["Properties"] for name in ("Notifications", "BranchesNotifications"))
+    assert {name for name, value in told.items() if branches[name] != value} == {"Name", "Resource", "EventTypeIds"}
+    assert branches["Resource"]["Fn::Sub"].endswith(":${BranchesPipeline}")
+    assert branches["EventTypeIds"] == ["codepipeline-pipeline-pipeline-execution-failed"]
 
 
 def test_no_feature_branches() -> None:

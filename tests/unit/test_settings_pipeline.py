@@ -11,6 +11,7 @@ from lockstep.testing import CODECOMMIT, CODECONNECTIONS, CONNECTION
 from tests.unit.settings_texts import FILE, PROD, TEST, TOOLING, complaint, said, toml
 
 ELSEWHERE = CONNECTION.replace("111111111111", "999999999999")
+STARRED = CONNECTION.replace("codeconnections", "codestar-connections")
 
 
 def test_a_pipeline_from_codecommit() -> None:
@@ -43,11 +44,12 @@ def test_a_pipeline_of_branches_that_updates_itself() -> None:
     assert (found.pipeline.branches, found.pipeline.update) == (("feature/**",), True)
 
 
-def test_branches_of_a_protected_environment() -> None:
-    """Feature branches go to the first environment, which therefore cannot be protected."""
-    text = toml(f"{TEST}\nprotect = true", PROD, top=f'{CODECONNECTIONS}branches = ["feature/**"]\n')
+@pytest.mark.parametrize(("key", "wrong"), [("protect", "is protected"), ("approval", "asks for approval")])
+def test_branches_of_a_guarded_environment(key: str, wrong: str) -> None:
+    """Feature branches go to the first environment without a question, so it can neither be protected nor ask."""
+    text = toml(f"{TEST}\n{key} = true", PROD, top=f'{CODECONNECTIONS}branches = ["feature/**"]\n')
 
-    assert complaint(text) == said("12 pipeline.branches", "branches go to test, which is protected")
+    assert complaint(text) == said("12 pipeline.branches", f"branches go to test, which {wrong}")
 
 
 def test_several_machines() -> None:
@@ -93,6 +95,8 @@ def test_what_an_environment_says_of_its_stage() -> None:
         (CODECONNECTIONS.replace("acme/", ""), "6 pipeline.repository", "'shop' is not owner/name"),
         (CODECONNECTIONS.replace(CONNECTION, ELSEWHERE), "8 pipeline.connection",
          f"{ELSEWHERE[:60] + '...'!r} is of another account or region than tooling's"),
+        (CODECONNECTIONS.replace(CONNECTION, STARRED), "8 pipeline.connection",
+         f"{STARRED[:60] + '...'!r} is not the ARN of one connection of codeconnections, as AWS makes them since 2024"),
         (f'{CODECOMMIT}paths = ["a"]\n', "8 pipeline.paths", 'it is only for source = "codeconnections"'),
         (f'{CODECOMMIT}branches = ["a"]\n', "8 pipeline.branches", 'it is only for source = "codeconnections"'),
         (f'{CODECONNECTIONS}branches = ["a b"]\n', "12 pipeline.branches[0]",
