@@ -35,7 +35,10 @@ build-batch where several machines make its releases, planner where it asks for 
 updates itself. This is a project with its source in CodeCommit whose pipeline does all three, in which `deployers` of
 E names the developer role, E is protected, and E alone asks for approval: elsewhere a developer does not become
 deployer-E, deploy-E may not use UpdateTerminationProtection, and planner does not become status-E. What a service asks
-for in its permissions.yaml is added to execution-E and boundary-E.
+for in its permissions.yaml is added to execution-E and boundary-E. With a connection in place of CodeCommit there is
+no pipeline-start, pipeline may UseConnection on it for the one repository, and pipeline-update PassConnection on it to
+CodePipeline. With `branches`, then, build, verify, pipeline and the deployer of the first environment also get
+`<project>-branches/Source/`, as they have `<project>-pipeline/Source/`, and there is the pipeline of feature branches.
 """
 _KINDS = {
     "function": ("function", "functions"),
@@ -48,10 +51,15 @@ _KINDS = {
     "stack": ("stack", "stacks"),
 }
 # Of which each project has one.
-_ONLY = {"codecommit": "the repository", "codepipeline": "the pipeline", "kms": "the key", "sns": "the topic"}
+_ONLY = {"codecommit": "the repository", "kms": "the key", "sns": "the topic"}
 # Behind their names stand what belongs to them, such as a log's streams.
 _WITH_PARTS = ("", "layer", "log-group", "stack")
-_OURS = {"policy/shop-boundary-test": "boundary-E", "policy/shop-execution-test": "the policy of execution-E"}
+_OURS = {
+    "policy/shop-boundary-test": "boundary-E",
+    "policy/shop-execution-test": "the policy of execution-E",
+    "shop-branches": "the pipeline of feature branches",
+    "shop-pipeline": "the pipeline",
+}
 _TERMS = {
     "aws:CalledVia": "by {}",
     "cloudformation:RoleArn": "with {}",
