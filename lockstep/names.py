@@ -184,11 +184,8 @@ class Names:
         return f"{self.project}-artifacts-{self.tooling}-{self.region}"
 
     def source_files(self, pipeline: str) -> str:
-        """ARN of what a pipeline keeps of its source in the artifact bucket: CodePipeline cuts names to twenty letters.
-
-        https://docs.aws.amazon.com/codepipeline/latest/userguide/welcome-introducing-artifacts.html
-        """
-        return f"arn:{self.partition}:s3:::{self.bucket}/{pipeline[:20]}/Source/*"
+        """ARN of what a pipeline keeps of its source in the artifact bucket."""
+        return f"arn:{self.partition}:s3:::{self.bucket}/{pipeline_prefix(pipeline, 'Source')}*"
 
     def repository(self, service: str, function: str) -> str:
         """The ECR repository of one image function."""
@@ -252,6 +249,14 @@ def is_dirty(name: str) -> bool:
 def image_tag(source: Sha256) -> str:
     """The immutable tag that finds the image of a source again. It is never deployed."""
     return f"source-{source[:32]}"
+
+
+def pipeline_prefix(pipeline: str, artifact: str) -> str:
+    """Where CodePipeline keeps what is in an artifact of a pipeline: it cuts both names.
+
+    https://docs.aws.amazon.com/codepipeline/latest/userguide/welcome-introducing-artifacts.html
+    """
+    return f"{pipeline[:20]}/{artifact[:10]}/"
 
 
 def release_key(release: ReleaseId) -> str:

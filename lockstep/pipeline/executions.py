@@ -101,7 +101,9 @@ def of_document(document: Mapping[str, Any]) -> Execution:
         StageRun(one["name"], one["status"], one["seconds"], [ActionRun(**each) for each in one["actions"]])
         for one in document["stages"]
     ]
-    rest = {name: document[name] for name in ("pipeline", "started", "status", "variables", "artifacts", "unset")}
+    rest = {name: document[name] for name in ("pipeline", "started", "status", "variables", "artifacts")}
+    # Earlier versions kept no such thing.
+    rest["unset"] = document.get("unset", {})
     return Execution(id=document["execution"], revision=Revision(**document["revision"]), stages=stages, **rest)
 
 

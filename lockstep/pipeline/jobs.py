@@ -15,7 +15,7 @@ from functools import cached_property
 from pathlib import Path
 
 from lockstep.errors import DeployError
-from lockstep.names import Names
+from lockstep.names import Names, pipeline_prefix
 from lockstep.pipeline import action_variables, archives, buildspec, credentials, own_python, projects, variables
 from lockstep.pipeline.batch import Entry
 from lockstep.pipeline.build import Build, BuildOutcome
@@ -28,8 +28,6 @@ from lockstep.pipeline_ports import Agent, Machinery
 from lockstep.ports import Clock, Say
 
 DEFAULT_BUILDSPEC = "buildspec.yml"
-# https://docs.aws.amazon.com/codepipeline/latest/userguide/welcome-introducing-artifacts.html: names are cut so
-_OF_PIPELINE, _OF_ARTIFACT = 20, 10
 
 
 @dataclass(frozen=True)
@@ -67,8 +65,7 @@ class Done:
 
 def artifact_key(pipeline: str, artifact: str) -> str:
     """Return a new key for an artifact, where CodePipeline would put it."""
-    random = secrets.token_hex(4)[:7]
-    return f"{pipeline[:_OF_PIPELINE]}/{artifact[:_OF_ARTIFACT]}/{random}.zip"
+    return f"{pipeline_prefix(pipeline, artifact)}{secrets.token_hex(4)[:7]}.zip"
 
 
 def written(action: Action, project: Project, source: bytes) -> tuple[str, str]:

@@ -69,7 +69,7 @@ def make(folder: Path, origin: Origin) -> Path:
 
 def _body(script: Path, tools: Path) -> bytes | None:
     """Return what a script of this environment's Python does, without the lines that start it; None for others."""
-    if not (script.is_file() and os.access(script, os.X_OK)):
+    if not (script.is_file() and os.access(script, os.R_OK | os.X_OK)):
         return None
     with script.open("rb") as file:
         if file.read(2) != b"#!":

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -18,6 +21,14 @@ SEE = (
     "*[one.name for one in m.entry_points(group='lockstep')])\""
 )
 INSTALL = "pip install --quiet --no-deps --no-index {}"
+MAKE = """
+import sys
+from pathlib import Path
+from lockstep.pipeline import own_python
+print(own_python.make(Path(sys.argv[1]), own_python.Origin(Path(sys.argv[2]), ())))
+"""
+# Whom no permission binds has to give that up.
+BOUND = ("setpriv", "--bounding-set", "-dac_override,-dac_read_search") if os.geteuid() == 0 else ()
 
 
 @pytest.fixture
@@ -129,6 +140,20 @@ def test_a_caller_without_pip(tmp_path: Path) -> None:
 
     assert ended.failed is not None
     assert said[-1].endswith("No module named pip")
+
+
+def test_a_tool_that_nobody_may_read(caller: Origin, tmp_path: Path) -> None:
+    """A tool that may be run and not read, as sudo is in many places, is left where it is, and keeps no build away."""
+    (caller.tools / "tool").chmod(0o111)
+
+    ran = subprocess.run(
+        (*BOUND, sys.executable, "-c", MAKE, str(tmp_path / "first"), str(caller.tools)),
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+    assert (ran.returncode, ran.stderr) == (0, "")
+    made = {one.name for one in Path(ran.stdout.strip()).iterdir()}
+    assert ("tiny" in made, "tool" in made) == (True, False)
 
 
 def test_who_asks() -> None:

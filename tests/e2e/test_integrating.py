@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 from tests.e2e.conftest import RELEASER
@@ -10,6 +11,19 @@ if TYPE_CHECKING:
     from tests.e2e.conftest import Place
 
 REPORT = "reports/integration-test-hello.xml"
+# Shows the keys that it was given, and keeps them in a file beside it.
+FAILS = """\
+import json
+import os
+from pathlib import Path
+
+
+def test_more():
+    keys = [os.environ[name] for name in ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")]
+    Path(__file__).with_name("keys.json").write_text(json.dumps(keys))
+    print(*keys)
+    assert keys[0] == ""
+"""
 
 
 def test_hello_is_tested(place: Place) -> None:
@@ -32,8 +46,8 @@ def test_hello_is_tested(place: Place) -> None:
 
 def test_a_test_that_fails(place: Place) -> None:
     """An integration test that fails ends with 6 and names service and report, in which no key of anybody's stands."""
-    tests = place.folder / "services" / "hello" / "integration" / "test_more.py"
-    tests.write_text("import os\n\n\ndef test_more():\n    assert os.environ['AWS_SECRET_ACCESS_KEY'] == ''\n")
+    tests = place.folder / "services" / "hello" / "integration"
+    (tests / "test_more.py").write_text(FAILS)
 
     ran = place.invoke("integration", "--env", "test")
 
@@ -41,5 +55,9 @@ def test_a_test_that_fails(place: Place) -> None:
     assert "hello: integration tests FAILED: 1 failed, 3 passed in " in ran.stdout
     assert "error: integration tests of hello in test" in ran.stderr
     assert f"read {REPORT}" in ran.stderr
+    report = (place.folder / REPORT).read_text()
     assert "********" in ran.stdout
-    assert "********" in (place.folder / REPORT).read_text()
+    assert "********" in report
+    secret, token = json.loads((tests / "keys.json").read_text())
+    assert min(len(secret), len(token)) > 8
+    assert [key in text for key in (secret, token) for text in (ran.stdout, ran.stderr, report)] == [False] * 6

@@ -31,14 +31,36 @@ Resources:
 }
 
 
+def good(place: Place, *argv: str) -> None:
+    """Run a task, which has to succeed."""
+    found = place.invoke(*argv)
+    assert found.status == 0, found.stdout + found.stderr
+
+
 @pytest.fixture
 def piped(expendable: Place) -> Iterator[Place]:
     """The place with the pipeline deployed."""
-    place = expendable
-    deployed = place.invoke("pipeline.deploy", "--yes")
-    assert deployed.status == 0, deployed.stdout + deployed.stderr
-    yield place
-    place.invoke("pipeline.run", "--reject", APPROVE)
+    good(expendable, "pipeline.deploy", "--yes")
+    yield expendable
+    expendable.invoke("pipeline.run", "--reject", APPROVE)
+
+
+@pytest.fixture
+def sharded(expendable: Place) -> Iterator[Place]:
+    """The place with a service more, and with a pipeline of two machines that have something to make."""
+    for name, content in SECOND.items():
+        file = expendable.folder / "services" / "second" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(content)
+    app = expendable.folder / "services" / "hello" / "app" / "app.py"
+    app.write_text(app.read_text() + "# of several machines\n")
+    settings = expendable.folder / "infra" / "sandbox.toml"
+    settings.write_text(settings.read_text().replace('branch = "main"\n', 'branch = "main"\nshards = 2\n'))
+    expendable.commit()
+    good(expendable, "pipeline.deploy", "--yes")
+    yield expendable
+    expendable.restore()
+    good(expendable, "pipeline.deploy", "--yes")
 
 
 def ran(place: Place, *argv: str, code: int = 0, **env: str) -> Ran:
@@ -117,21 +139,9 @@ def test_a_build_that_fails(piped: Place) -> None:
     assert services(piped) == before
 
 
-def test_a_release_of_several_machines(expendable: Place) -> None:
+def test_a_release_of_several_machines(sharded: Place) -> None:
     """With shards = 2 two builds make a share each, and one release joins them: that which a task makes by hand."""
-    place = expendable
-    for name, content in SECOND.items():
-        file = place.folder / "services" / "second" / name
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(content)
-    app = place.folder / "services" / "hello" / "app" / "app.py"
-    app.write_text(app.read_text() + "# of several machines\n")
-    settings = place.folder / "infra" / "sandbox.toml"
-    settings.write_text(settings.read_text().replace('branch = "main"\n', 'branch = "main"\nshards = 2\n'))
-    place.commit()
-    deployed = place.invoke("pipeline.deploy", "--yes")
-    assert deployed.status == 0, deployed.stdout + deployed.stderr
-    before = releases(place)
+    place, before = sharded, releases(sharded)
 
     done = ran(place, "--until", "Release", "--json").document
 

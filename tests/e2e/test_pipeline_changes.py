@@ -8,7 +8,7 @@ import pytest
 
 from lockstep.names import branch_slug
 from tests.e2e.conftest import TEST, TOOLING
-from tests.e2e.test_pipeline import ran, services
+from tests.e2e.test_pipeline import good, ran, services
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,12 +38,6 @@ def policy(place: Place) -> Any:  # noqa: ANN401 - any JSON
     """Return what the role may that verifies."""
     found = place.client("iam", TOOLING).get_role_policy(RoleName="lockstep-verify", PolicyName="verify")
     return found["PolicyDocument"]
-
-
-def good(place: Place, *argv: str) -> None:
-    """Run a task, which has to succeed."""
-    found = place.invoke(*argv)
-    assert found.status == 0, found.stdout + found.stderr
 
 
 @pytest.fixture
@@ -83,13 +77,23 @@ def test_a_push_changes_no_right(updating: Place) -> None:
     assert (policy(updating), deployed(updating)) == before
 
 
-def test_a_feature_branch(expendable: Place) -> None:
+@pytest.fixture
+def branched(expendable: Place) -> Iterator[Place]:
+    """The place with a pipeline, and a branch with a change beside it; what the branch gets is taken away again."""
+    good(expendable, "pipeline.deploy", "--yes")
+    change(expendable, "services/hello/app/app.py", '"""', '"""Of a branch. ')
+    expendable.run("git", "branch", "--force", BRANCH)
+    expendable.restore()
+    yield expendable
+    expendable.restore()
+    # Where the test has taken it away there is nothing left.
+    good(expendable, "destroy", "--branch", BRANCH, "--confirm", "lockstep")
+    expendable.run("git", "branch", "-D", BRANCH)
+
+
+def test_a_feature_branch(branched: Place) -> None:
     """A branch gets stacks of its own beside what test runs, which is left as it is; destroying it takes them away."""
-    place, stack = expendable, f"lockstep-test-hello--{branch_slug(BRANCH)}"
-    good(place, "pipeline.deploy", "--yes")
-    change(place, "services/hello/app/app.py", '"""', '"""Of a branch. ')
-    place.run("git", "branch", "--force", BRANCH)
-    place.run("git", "reset", "-q", "--hard", "start")
+    place, stack = branched, f"lockstep-test-hello--{branch_slug(BRANCH)}"
     before = services(place)
 
     found = ran(place, "--branch", BRANCH)
@@ -102,4 +106,3 @@ def test_a_feature_branch(expendable: Place) -> None:
     good(place, "destroy", "--branch", BRANCH, "--confirm", "lockstep")
     left = {one["StackName"] for one in place.client("cloudformation", TEST).describe_stacks()["Stacks"]}
     assert left == there - {stack}
-    place.run("git", "branch", "-D", BRANCH)

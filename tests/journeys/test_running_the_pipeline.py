@@ -93,6 +93,18 @@ def test_an_approval_is_given(deployed: Terminal) -> None:
     assert {call.split()[0] for call in deployed.workshop.calls} == {"shop-deploy"}
 
 
+def test_an_execution_of_an_earlier_version(deployed: Terminal) -> None:
+    """An execution that waits since Lockstep kept less of it is approved as any other, and goes on."""
+    deployed.invoke("pipeline.run")
+    (file,) = (deployed.root / ".lockstep" / "pipeline").glob("*/record.json")
+    file.write_text(json.dumps({name: value for name, value in record(deployed).items() if name != "unset"}))
+
+    seen = deployed.invoke("pipeline.run", "--approve", "Approve-prod")
+
+    assert (seen.code, seen.err) == (0, "")
+    assert "deploying r1" in seen.out
+
+
 def test_an_approval_is_refused(deployed: Terminal) -> None:
     """An execution that is rejected ends failed: its later stages do not run, and nothing waits any more."""
     deployed.invoke("pipeline.run")

@@ -49,6 +49,18 @@ BATCHES = {
 }
 
 
+CONNECTED = """source = "codeconnections"
+repository = "here/lockstep"
+branch = "main"
+connection = "arn:aws:codeconnections:eu-west-1:111111111111:connection/00000000-0000-0000-0000-000000000000"
+branches = ["feature/**"]
+"""
+CODECOMMIT = """source = "codecommit"
+repository = "lockstep"
+branch = "main"
+"""
+
+
 @pytest.fixture(scope="module")
 def server(sandbox_python: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """Have a MiniStack of our own."""
@@ -64,6 +76,16 @@ def accounts(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Accoun
     assert administration.set_up(found.wiring(), yes=True) == 0
     assert pipelines.deploy(found.wiring(), yes=True) == 0
     return found
+
+
+@pytest.fixture
+def from_codecommit(accounts: Accounts) -> Iterator[Accounts]:
+    """Have the pipeline take its source from CodeCommit, for one test."""
+    accounts.replace_settings(CONNECTED, CODECOMMIT)
+    assert pipelines.deploy(accounts.wiring(), yes=True) == 0
+    yield accounts
+    accounts.replace_settings(CODECOMMIT, CONNECTED)
+    assert pipelines.deploy(accounts.wiring(), yes=True) == 0
 
 
 def batched(server: Server, stack: str) -> tuple[Any, Any]:
@@ -85,6 +107,12 @@ def definition(accounts: Accounts) -> dict[str, Any]:
     """Return the pipeline as CodePipeline tells it."""
     told = accounts.server.client("codepipeline", TOOLING).get_pipeline(name="lockstep-pipeline")
     return dict(told["pipeline"])
+
+
+def policy(server: Server, role: str, name: str) -> list[dict[str, Any]]:
+    """Return the statements of a role's policy."""
+    found = server.client("iam", TOOLING).get_role_policy(RoleName=role, PolicyName=name)
+    return list(found["PolicyDocument"]["Statement"])
 
 
 def test_a_stack_has_a_pipeline(mended: Server, unmended: Server) -> None:
@@ -237,6 +265,35 @@ def test_several_machines(accounts: Accounts) -> None:
     assert projects.read(machinery.projects(["lockstep-build"])[0]).batches is None
     with pytest.raises(IdentityError):
         machinery.become(role, f"{source}lockstep-build", "AWSCodeBuild-1")
+
+
+def test_a_pipeline_from_codecommit(from_codecommit: Accounts) -> None:
+    """From CodeCommit a rule starts the pipeline, as a role that may do that alone; no connection is used."""
+    found, server = definition(from_codecommit), from_codecommit.server
+
+    (source,) = found["stages"][0]["actions"]
+    assert source["actionTypeId"]["provider"] == "CodeCommit"
+    assert source["configuration"] == {
+        "RepositoryName": "lockstep",
+        "BranchName": "main",
+        "OutputArtifactFormat": "CODE_ZIP",
+        "PollForSourceChanges": "false",
+    }
+    assert "triggers" not in found
+    events, pipeline = server.client("events", TOOLING), f"arn:aws:codepipeline:{REGION}:{TOOLING}:lockstep-pipeline"
+    rule = events.describe_rule(Name="lockstep-pipeline-start")
+    pattern = json.loads(rule["EventPattern"])
+    assert (rule["State"], pattern["source"]) == ("ENABLED", ["aws.codecommit"])
+    assert pattern["resources"] == [f"arn:aws:codecommit:{REGION}:{TOOLING}:lockstep"]
+    assert pattern["detail"]["referenceName"] == ["main"]
+    (target,) = events.list_targets_by_rule(Rule="lockstep-pipeline-start")["Targets"]
+    role = f"arn:aws:iam::{TOOLING}:role/lockstep-pipeline-start"
+    assert (target["Arn"], target["RoleArn"]) == (pipeline, role)
+    (statement,) = policy(server, "lockstep-pipeline-start", "start")
+    assert (statement["Action"], statement["Resource"]) == ("codepipeline:StartPipelineExecution", pipeline)
+    allowed = {one["Sid"]: one for one in policy(server, "lockstep-pipeline", "run")}["ReadOneRepository"]
+    assert {action.partition(":")[0] for action in allowed["Action"]} == {"codecommit"}
+    assert allowed["Resource"] == f"arn:aws:codecommit:{REGION}:{TOOLING}:lockstep"
 
 
 def test_nothing_is_left(server: Server, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from lockstep import names, settings
 from lockstep.model import AccountId, ReleaseId, Sha256
-from lockstep.names import RESERVED, Names
+from lockstep.names import RESERVED, Names, pipeline_prefix
 from lockstep.testing import PROD, TEST, TOOLING, some_names
 
 ENVIRONMENTS = st.from_regex("[a-z][a-z0-9]{1,9}", fullmatch=True).filter(lambda name: name not in RESERVED)
@@ -108,6 +108,12 @@ def test_where_the_pipeline_keeps_its_files(project: str, prefix: str) -> None:
     files = f"arn:aws:s3:::{shop.bucket}/{prefix}/Source/*"
     assert (shop.pipeline_stack, shop.source_files(shop.pipeline_stack)) == (f"{project}-pipeline", files)
     assert shop.job("deploy-test") == f"arn:aws:codebuild:eu-west-1:{TOOLING}:project/{project}-deploy-test"
+
+
+def test_where_codepipeline_keeps_an_artifact() -> None:
+    """Of the name of a pipeline twenty letters are in the key of an artifact, of the artifact's own ten."""
+    assert pipeline_prefix("p" * 20 + "x", "a" * 10 + "x") == f"{'p' * 20}/{'a' * 10}/"
+    assert pipeline_prefix("shop-pipeline", "Source") == "shop-pipeline/Source/"
 
 
 def test_where_published_files_are_kept() -> None:
