@@ -95,8 +95,8 @@ def run(wiring: Wiring, asked: Asked) -> int:
     with kept.alone():
         ended = _run(wiring, asked, kept)
         if ended.status == executions.CANCELLED:
-            # RestartExecutionOnUpdate
-            ended = _run(wiring, replace(asked, commit=ended.revision.commit), kept)
+            # RestartExecutionOnUpdate. What was approved was the pipeline as it was before.
+            ended = _run(wiring, replace(asked, commit=ended.revision.commit, approve=()), kept)
         if ended.status == executions.CANCELLED:
             answer = "it was changed again by the very commit that changed it before"
             raise DeployError(f"running {ended.pipeline}", answer, "see what of it is new each time it is deployed")

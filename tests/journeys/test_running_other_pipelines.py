@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from lockstep.testing import FakeMachinery, a_build_action, a_buildspec, a_pipeline, a_project, a_stage, a_trigger
+from lockstep.testing import (
+    FakeMachinery,
+    a_build_action,
+    a_buildspec,
+    a_pipeline,
+    a_project,
+    a_stage,
+    a_trigger,
+    an_approval,
+)
 from tests.journeys.piped import COMMIT
 from tests.journeys.terminal import Outside
 
@@ -86,6 +95,18 @@ def test_it_begins_anew(updating: Terminal) -> None:
     assert [one["name"] for one in found["Cancelled"]["stages"]] == ["Source", "UpdatePipeline"]
     assert [one["name"] for one in found["Succeeded"]["stages"]] == ["Source", "UpdatePipeline", "Build"]
     assert {one["revision"]["commit"] for one in found.values()} == {"d" * 40}
+
+
+def test_an_approval_of_what_it_was(updating: Terminal) -> None:
+    """An approval given beforehand is of the pipeline as it was: after an update somebody is asked again."""
+    assert updating.workshop.pipeline is not None
+    updating.workshop.pipeline["pipeline"]["stages"].append(a_stage("Approve-prod", an_approval()))
+    updating.outside = Updating
+
+    seen = updating.invoke("pipeline.run", "--approve", "Approve-prod")
+
+    assert seen.code == 3
+    assert sorted(records(updating)) == ["Cancelled", "Waiting"]
 
 
 def test_it_never_ends(updating: Terminal) -> None:
