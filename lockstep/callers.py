@@ -104,17 +104,15 @@ class Callers:
         profile = self._own(table.admin_profile)
         who = f"profile {profile}" if profile else "the machine's own credentials"
         purpose = f"opening {where} with {who}"
-        if self.is_job:
-            session = open_session(self.reach, None, purpose)
-            if _is_of(self.settings.names.updater_role, session.caller(purpose)[1]):
-                return session, session.prove(account, purpose)
+        session = open_session(self.reach, profile, purpose)
+        if self.is_job and _is_of(self.settings.names.updater_role, session.caller(purpose)[1]):
+            return session, session.prove(account, purpose)
         if table.admin_profile is None and table.admin_role is None:
             raise IdentityError(
                 f"opening account {account} as its administrator",
                 f"{self.settings.path} names no admin_profile and no admin_role for {where}",
                 f"set one of them for {where}",
             )
-        session = open_session(self.reach, profile, purpose)
         if table.admin_role is not None:
             _, caller = session.caller(purpose)
             session = session.assume(table.admin_role, caller, f"let it take {table.admin_role}, or correct admin_role")

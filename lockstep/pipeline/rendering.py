@@ -228,31 +228,26 @@ def _project_id(environment: Environment) -> str:
 
 
 def _project(model: dict[str, Any], environment: Environment) -> dict[str, Any]:
-    """Return the project that deploys to an environment: the one that verifies, with another role and another job."""
-    made, name = copy.deepcopy(model), f"${{Project}}-deploy-{environment.name}"
-    made["Properties"] |= {
-        "Name": {"Fn::Sub": name},
-        "Description": f"Deploys releases to {environment.name}",
-        "ServiceRole": {
-            "Fn::Sub": f"arn:${{AWS::Partition}}:iam::${{AWS::AccountId}}:role/${{Project}}-deployer-{environment.name}"
-        },
-        "Source": {"Type": "CODEPIPELINE", "BuildSpec": "buildspecs/deploy.yml"},
-        "LogsConfig": {"CloudWatchLogs": {"Status": "ENABLED", "GroupName": {"Fn::Sub": f"/aws/codebuild/{name}"}}},
-    }
-    made["Properties"]["Environment"]["EnvironmentVariables"] += [
-        {"Name": "LOCKSTEP_ENVIRONMENT", "Value": environment.name}
-    ]
+    """Return the project that deploys to an environment."""
+    name = environment.name
+    made = _like(model, f"deploy-{name}", f"Deploys releases to {name}", f"deployer-{name}", "deploy")
+    made["Properties"]["Environment"]["EnvironmentVariables"] += [{"Name": "LOCKSTEP_ENVIRONMENT", "Value": name}]
     return made
 
 
 def _plan_project(model: dict[str, Any]) -> dict[str, Any]:
-    """Return the project that plans for who approves: the one that verifies, with a role that may look, and its job."""
-    made, name = copy.deepcopy(model), "${Project}-plan"
+    """Return the project that plans for who approves, as a role that may look."""
+    return _like(model, "plan", "Says what a release would change, and may change nothing", "planner", "plan")
+
+
+def _like(model: dict[str, Any], job: str, description: str, role: str, buildspec: str) -> dict[str, Any]:
+    """Return a project as the one that verifies, with another role of bootstrap's and another job."""
+    made, name = copy.deepcopy(model), f"${{Project}}-{job}"
     made["Properties"] |= {
         "Name": {"Fn::Sub": name},
-        "Description": "Says what a release would change, and may change nothing",
-        "ServiceRole": {"Fn::Sub": "arn:${AWS::Partition}:iam::${AWS::AccountId}:role/${Project}-planner"},
-        "Source": {"Type": "CODEPIPELINE", "BuildSpec": "buildspecs/plan.yml"},
+        "Description": description,
+        "ServiceRole": {"Fn::Sub": f"arn:${{AWS::Partition}}:iam::${{AWS::AccountId}}:role/${{Project}}-{role}"},
+        "Source": {"Type": "CODEPIPELINE", "BuildSpec": f"buildspecs/{buildspec}.yml"},
         "LogsConfig": {"CloudWatchLogs": {"Status": "ENABLED", "GroupName": {"Fn::Sub": f"/aws/codebuild/{name}"}}},
     }
     return made

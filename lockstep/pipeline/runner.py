@@ -242,11 +242,15 @@ class Runner:
                 raise ConfigError(f"running the action {action.name}", answer, "take its Region out")
         sources = {name for action in actions if isinstance(action.work, Source) for name in action.outputs}
         for action in actions:
-            if isinstance(action.work, StackAction):
-                stacks.check(action.work, sources, lambda: self._files)
-            if isinstance(action.work, Build) and (action.work.primary or action.inputs[0]) in sources:
-                judge = batch_of if action.work.is_batch else buildspec_of
-                try:
-                    judge(action, self.around.project(action.work.project), self._files)
-                except DeployError as error:
-                    raise ConfigError(error.tried, error.answer, error.cure) from error
+            try:
+                self._judge(action, sources)
+            except DeployError as error:
+                raise ConfigError(error.tried, error.answer, error.cure) from error
+
+    def _judge(self, action: Action, sources: Collection[str]) -> None:
+        """Judge what an action takes from the source; raises ConfigError, or DeployError for a file that is missing."""
+        if isinstance(action.work, StackAction):
+            stacks.check(action.work, sources, lambda: self._files)
+        elif isinstance(action.work, Build) and (action.work.primary or action.inputs[0]) in sources:
+            judge = batch_of if action.work.is_batch else buildspec_of
+            judge(action, self.around.project(action.work.project), self._files)

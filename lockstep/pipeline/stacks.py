@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from lockstep.errors import ConfigError, DeployError
+from lockstep.errors import DeployError
 from lockstep.model import AccountId, StackName
 from lockstep.pipeline import archives, stack_actions
 from lockstep.pipeline.definition import Action
@@ -26,15 +26,13 @@ from lockstep.ports import Say
 def check(action: StackAction, sources: Collection[str], source: Callable[[], bytes]) -> None:
     """See that the template and the configuration are there, and the latter is readable, where the source has them.
 
-    Raises ConfigError. What an earlier action makes, or a variable names, is seen when it is there.
+    Raises ConfigError, and DeployError where one is missing. What an earlier action makes, or a variable names, is seen
+    when it is there.
     """
     for text in (action.template, action.configuration) if action.has_content else ():
         file = stack_actions.file(text)
         if file.artifact in sources and "#{" not in text:
-            try:
-                content = archives.text(source(), file.name)
-            except DeployError as error:
-                raise ConfigError(error.tried, error.answer, error.cure) from error
+            content = archives.text(source(), file.name)
             if text == action.configuration:
                 stack_actions.configuration(content, text)
 
